@@ -23,6 +23,9 @@ REPLICAS = 3
 READ = ("Describe", "Read")
 WRITE = ("Describe", "Write")
 
+SERVE_WRITES = frozenset({topics.EVENTS, topics.EXPERIMENTS, topics.RULES, topics.AUDIT})
+"""Topics that `nearline serve` writes: events of viewers, and what operators do in the console."""
+
 Rights = Mapping[str, tuple[str, ...]]
 
 USERS: Mapping[str, tuple[Rights, bool]] = {
@@ -54,7 +57,7 @@ USERS: Mapping[str, tuple[Rights, bool]] = {
         True,
     ),
     "nearline-serve-user": (
-        {name: (*READ, "Write") if name in {topics.EVENTS, topics.AUDIT} else READ for name in TOPICS},
+        {name: (*READ, "Write") if name in SERVE_WRITES else READ for name in TOPICS},
         False,
     ),
     "events-producer": ({topics.EVENTS: WRITE}, False),

@@ -1,4 +1,4 @@
-"""The audit log: what operators did, over HTTP and with commands."""
+"""The audit log: what operators did or were refused, over HTTP and with commands."""
 
 from enum import StrEnum
 
@@ -22,8 +22,15 @@ class AuditAction(StrEnum):
     RULE_WRITE = "rule.write"
     """A business rule was created or replaced; the subject is its id, as of the next one."""
     RULE_REMOVE = "rule.remove"
-    EXPERIMENT_WRITE = "experiment.write"
-    """An experiment was created, started, stopped, rolled out or back; the subject is its id."""
+    RULE_START = "rule.start"
+    RULE_STOP = "rule.stop"
+    EXPERIMENT_CREATE = "experiment.create"
+    """An experiment was created; the subject is its id, as of the next ones."""
+    EXPERIMENT_START = "experiment.start"
+    EXPERIMENT_STOP = "experiment.stop"
+    EXPERIMENT_ROLL_OUT = "experiment.roll-out"
+    """An arm became the default; the detail names it, and whether that was forced."""
+    EXPERIMENT_ROLL_BACK = "experiment.roll-back"
     MODEL_SWITCH = "model.switch"
     """Another version of the model was to publish; the subject is its name, as of the next one."""
     MODEL_RETIRE = "model.retire"
@@ -37,7 +44,7 @@ class AuditVia(StrEnum):
 
 
 class AuditRecord(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """Something that an operator did.
+    """Something that an operator did, or was refused.
 
     Attributes
     ----------
@@ -51,6 +58,10 @@ class AuditRecord(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
         What.
     subject
         On what.
+    detail
+        More about it, such as the arm that was rolled out.
+    refused
+        Why it was refused; absent: it was done.
     schema_version
         Version of the contract; absent means 1.
     """
@@ -60,4 +71,6 @@ class AuditRecord(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
     via: AuditVia
     action: AuditAction
     subject: Text
+    detail: Text | None = None
+    refused: Text | None = None
     schema_version: SchemaVersion = 1

@@ -18,7 +18,7 @@ from schemas.errors import Reason
 from schemas.events import EVENT_TYPES
 from schemas.fields import MAX_TIME_MS, MIN_TIME_MS
 
-__all__ = ["Defect", "defects", "event_defects", "unknown_fields"]
+__all__ = ["Defect", "defects", "event_defects", "foreign_fields", "unknown_fields"]
 
 
 class Defect(NamedTuple):
@@ -107,6 +107,28 @@ def unknown_fields(kind: type[Struct], document: Mapping[str, Any]) -> Iterator[
             near = get_close_matches(_plain(name), names, n=1, cutoff=0.8)
             if near and names[near[0]] not in document:
                 yield name, names[near[0]]
+
+
+def foreign_fields(kind: type[Struct], document: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the paths of all fields that the contract does not have, those of nested structs included.
+
+    Examples
+    --------
+    >>> from schemas.rules import BusinessRule
+    >>> list(foreign_fields(BusinessRule, {"rule_id": "r", "kinds": "pin", "tags": {"genres": []}}))
+    ['kinds', 'tags.genres']
+    """
+    own = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for name, value in document.items():
+        place = f"{path}.{name}" if path else name
+        if name not in own:
+            yield place
+        elif (struct := _inner(own[name], Struct)) is not None:
+            parts = value if isinstance(value, list) else [value]
+            for n, part in enumerate(parts):
+                if isinstance(part, dict):
+                    within = f"{place}[{n}]" if isinstance(value, list) else place
+                    yield from foreign_fields(struct, part, within)
 
 
 def _names(kind: type[Struct]) -> set[str]:

@@ -201,7 +201,8 @@ class FacetDemand(
     excess
         `watch_share` minus `catalogue_share`: above 0, demand exceeds supply.
     trend
-        Share of minutes in recent days over the share in recent weeks: above 1, demand rises.
+        Share of minutes in recent days over the share in recent weeks: above 1, demand rises. Absent: fewer
+        than two weeks are counted, too early to tell.
     schema_version
         Version of the contract; absent means 1.
     """
@@ -215,7 +216,7 @@ class FacetDemand(
     titles: Seq
     catalogue_share: Share
     excess: Figure
-    trend: Amount
+    trend: Amount | None = None
     country: Country | None = None
     schema_version: SchemaVersion = 1
 

@@ -11,9 +11,17 @@ from online_models.experiments.moments import COUNTS, Moments
 from online_models.experiments.plan import INTERLEAVED
 from online_models.experiments.sample_ratio import FAILED, sample_ratio_p
 from schemas.experiment_results import ArmResult, ExperimentResult, Lift, MetricValue, Preference, Verdict
-from schemas.experiments import Arm, Evidence, Experiment, ExperimentKind, Metric, Rule
+from schemas.experiments import (
+    Arm,
+    Evidence,
+    Experiment,
+    ExperimentKind,
+    ExperimentState,
+    Metric,
+    Rule,
+)
 
-__all__ = ["DAY_MS", "AnalysisInput", "analyze", "evidence", "split_p_value"]
+__all__ = ["DAY_MS", "AnalysisInput", "analyze", "evidence", "split_p_value", "undecided"]
 
 DAY_MS: Final = 86_400_000
 _DEFAULT_RULE: Final = Rule()
@@ -85,6 +93,37 @@ def evidence(experiment: Experiment, found: ExperimentResult, arm: str, by: str)
         sample_ratio_p=found.sample_ratio_p,
         by=by,
     )
+
+
+def undecided(experiment: Experiment, found: ExperimentResult | None, arm: str) -> list[str]:
+    """Return what is missing for the roll-out of an arm; empty if the results decide for it.
+
+    Parameters
+    ----------
+    experiment
+        The experiment.
+    found
+        Its results so far; None: nobody was counted.
+    arm
+        The arm. The control may be rolled out where it is shown to be better than all others.
+
+    Examples
+    --------
+    >>> half = (Arm(name="a", share=0.5), Arm(name="b", share=0.5))
+    >>> draft = Experiment(experiment_id="x", state=ExperimentState.DRAFT, arms=half)
+    >>> undecided(draft, None, "b")
+    ['it was never started', 'it has no results']
+    """
+    out = ["it was never started"] if experiment.state is ExperimentState.DRAFT else []
+    if found is None:
+        return [*out, "it has no results"]
+    if found.verdict is Verdict.NO_WINNER and arm == experiment.arms[0].name:
+        return out
+    if found.verdict is not Verdict.WINNER:
+        out.append(found.because)
+    elif found.winner != arm:
+        out.append(f"the results decide for {found.winner}: {found.because}")
+    return out
 
 
 def split_p_value(experiment: Experiment, tally: Tally, before: float) -> float:

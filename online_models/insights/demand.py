@@ -46,6 +46,8 @@ SEPARATOR: Final = "|"
 """Separator of the tags of a key; a tag that contains it is not counted."""
 LARGEST: Final = 3
 """Tags of the largest combinations; these are not counted by country."""
+TREND_MS: Final = 7 * FAST_MS
+"""Time from which there are trends: what recent demand forgets to 1 % in it, usual demand keeps to 70 %."""
 REBASE: Final = 256.0
 """Half-lives after which t0 moves; weights overflow after 1,023."""
 
@@ -155,8 +157,9 @@ class Demand:
         self.at_ms = max(self.at_ms, at_ms)
         if (self.at_ms - self.origin_ms) / SLOW_MS <= REBASE:
             return
-        factor = 1 / self.weight(self.at_ms)
-        self.origin_ms = self.at_ms
+        before = self.weight(self.at_ms)
+        self.origin_ms = self.at_ms - TREND_MS  # so that there are trends, as before
+        factor = self.weight(self.at_ms) / before
         for name, counters in self._counters().items():
             counters.scale(factor)
             self.changed[name].update(dict.fromkeys(counters.counters))
@@ -308,8 +311,15 @@ def _facet(demand: Demand, catalog: CatalogSnapshot, key: str, counter: Counter[
         titles=titles,
         catalogue_share=round(shown, 4),
         excess=round(watched - shown, 4),
-        trend=round(_ratio(fast, watched), 2) if watched else 1.0,
+        trend=_trend(demand, fast, watched),
     )
+
+
+def _trend(demand: Demand, fast: float, watched: float) -> float | None:
+    """Return the recent share of minutes over the usual one; None while both are of the same days."""
+    if demand.at_ms - demand.origin_ms < TREND_MS:
+        return None
+    return round(_ratio(fast, watched), 2) if watched else 1.0
 
 
 def _ratio(part: float, whole: float) -> float:

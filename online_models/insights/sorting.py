@@ -4,9 +4,17 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
-from schemas.insights import CohortDemand, FacetDemand, SearchDemand, TitleInsight, TopTitles, Wanted
+from schemas.insights import (
+    CohortDemand,
+    FacetDemand,
+    SearchDemand,
+    Steepest,
+    TitleInsight,
+    TopTitles,
+    Wanted,
+)
 
-__all__ = ["DemandRecord", "Order", "demand_of", "top_titles", "unsuccessful_searches"]
+__all__ = ["DemandRecord", "Order", "demand_of", "narrow_step", "top_titles", "unsuccessful_searches"]
 
 DemandRecord = FacetDemand | SearchDemand | CohortDemand
 
@@ -24,12 +32,17 @@ class Order(StrEnum):
     FALLING = "falling"
 
 
+def _trend(one: FacetDemand) -> float:
+    """Return a trend; where it is too early to tell, it neither rises nor falls."""
+    return 1.0 if one.trend is None else one.trend
+
+
 _BY: Final[Mapping[Order, Callable[[FacetDemand], float]]] = {
     Order.EXCESS: lambda one: -one.excess,
     Order.SURPLUS: lambda one: one.excess,
     Order.MINUTES: lambda one: one.error_minutes - one.watch_minutes,
-    Order.RISING: lambda one: -one.trend,
-    Order.FALLING: lambda one: one.trend,
+    Order.RISING: lambda one: -_trend(one),
+    Order.FALLING: _trend,
 }
 
 
@@ -37,6 +50,30 @@ def top_titles(found: Iterable[TitleInsight], limit: int) -> TopTitles:
     """Return the most watched titles."""
     by_minutes = sorted(found, key=lambda one: (-one.watch_minutes, one.title_id))
     return TopTitles(items=tuple(by_minutes[:limit]))
+
+
+NARROW: Final = 0.25
+"""Largest part of a title's curve that says where viewers leave: in a wider step they leave anywhere."""
+
+
+def narrow_step(found: TitleInsight) -> Steepest | None:
+    """Return the step of the curve where most leave; None if it is as wide as to say nothing.
+
+    Examples
+    --------
+    >>> from schemas.insights import CurvePoint
+    >>> curve = (CurvePoint(minute=0, viewers=100), CurvePoint(minute=133, viewers=50))
+    >>> wide = Steepest(minute=0, until=133, viewers=50)
+    >>> one = TitleInsight(
+    ...     title_id="t", at_ms=10**12, viewers=100, starts=100, watch_minutes=1.0, curve=curve, steepest=wide
+    ... )
+    >>> narrow_step(one) is None
+    True
+    """
+    step = found.steepest
+    if step is None or step.until - step.minute > max(1, NARROW * found.curve[-1].minute):
+        return None
+    return step
 
 
 def unsuccessful_searches(search: SearchDemand) -> int:

@@ -1,18 +1,12 @@
 """Options that several commands share, and the settings that they lead to."""
 
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from msgspec import Struct
-
     from streams.config.settings import Settings
-
-One = TypeVar("One")
 
 Brokers = Annotated[
     str | None,
@@ -75,57 +69,18 @@ def service_settings(brokers: str | None, prefix: str | None, **more: object) ->
     return settings
 
 
-def definition_of(
-    file: Path,
-    decode: Callable[[bytes | None], One],
-    kind: type["Struct"],
-    example: str,
-    **defaults: str,
-) -> One:
-    """Read a definition from a file.
-
-    Parameters
-    ----------
-    file
-        JSON.
-    decode
-        Its codec.
-    kind
-        What it defines.
-    example
-        File name of an example in the contracts.
-    defaults
-        Fields that the file need not have.
+def read_file(file: Path) -> bytes:
+    """Return the bytes of a definition.
 
     Raises
     ------
     SettingsError
-        The file cannot be read, or is no valid definition; the text has every reason.
+        The file cannot be read.
     """
-    import msgspec
-
-    from schemas import DecodeError
-    from schemas.diagnosis import defects
     from streams.errors import SettingsError
 
-    document: object = None
     try:
-        data = file.read_bytes()
-        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            document = msgspec.json.decode(data)
-        if isinstance(document, dict):
-            document = defaults | document
-            data = msgspec.json.encode(document)
-        return decode(data)
+        return file.read_bytes()
     except OSError as error:
         what = f"cannot read {file}"
         raise SettingsError(what, why=error.strerror or "", next_step="give another FILE") from None
-    except DecodeError as error:
-        found = [str(one) for one in defects(kind, document)] if isinstance(document, dict) else []
-        what, advice = f"{file} is no valid {_words(kind)}", f"see schemas/contracts/examples/{example}"
-        raise SettingsError(what, why="; ".join(found) or str(error), next_step=advice) from None
-
-
-def _words(kind: type["Struct"]) -> str:
-    """Return the name of a struct in words: of `BusinessRule` business rule."""
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind.__name__).strip()

@@ -13,7 +13,9 @@
   `streams.ops.insights` and `streams.ops.artwork`: the commands of these names.
 * `streams.ops.imports`: own titles and history (`nearline import`). `streams.ops.event_check`: events of
   producers (`nearline events check`).
-* `streams.ops.audit`: the audit log of what operators do.
+* `streams.ops.actions`: what operators do to experiments and rules, from the command line and the console.
+  `streams.ops.definitions`: experiments and rules as people write them. `streams.ops.preview`: a viewer's
+  page under an arm or a rule. `streams.ops.audit`: the audit log of what operators do.
 * `streams.ops.access_keys`: API keys of the HTTP server (`nearline keys`).
 * `streams.ops.evaluate`: `nearline evaluate`. `streams.ops.ratings`: files of ratings
   (`streams.ops.ratings.reader`, `streams.ops.ratings.sources`, `streams.ops.ratings.titles`,

@@ -5,17 +5,17 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from online_models.insights.sorting import DemandRecord
-from schemas import DecodeError, topics
-from schemas.codec import decode_demand, decode_title_insight
+from schemas import DecodeError, Title, topics
+from schemas.codec import decode_demand, decode_title, decode_title_insight
 from schemas.insights import TitleInsight, TopTitles, Wanted
 from streams.config.settings import Settings
 from streams.kafka import scan as topic_scan
 
-__all__ = ["demand_csv", "read_demand", "read_titles", "title_csv", "titles_csv"]
+__all__ = ["demand_csv", "names_in", "read_catalog", "read_demand", "read_titles", "title_csv", "titles_csv"]
 
 Cell = str | int | float | None
 T = TypeVar("T")
@@ -35,6 +35,25 @@ def read_demand(settings: Settings) -> list[DemandRecord]:
         message.key(): message.value() for message in topic_scan.read_all(settings, topics.INSIGHTS_DEMAND)
     }
     return [one for value in found.values() if (one := _decoded(decode_demand, value))]
+
+
+def read_catalog(settings: Settings) -> dict[str, Title]:
+    """Read the titles, for their names and tags; raises as `streams.kafka.scan.read_all`."""
+    found = {message.key(): message.value() for message in topic_scan.read_all(settings, topics.CATALOG)}
+    titles = (one for value in found.values() if (one := _decoded(decode_title, value)))
+    return {title.title_id: title for title in titles}
+
+
+def names_in(catalog: Mapping[str, Title]) -> Callable[[str], str]:
+    """Return a function that returns the name of a title; its id where it has none.
+
+    Examples
+    --------
+    >>> name_of = names_in({"t": Title(title_id="t", name="Paper Tide")})
+    >>> name_of("t"), name_of("u")
+    ('Paper Tide', 'u')
+    """
+    return lambda title_id: (catalog[title_id].name or title_id) if title_id in catalog else title_id
 
 
 def titles_csv(found: TopTitles) -> str:

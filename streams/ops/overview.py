@@ -4,16 +4,44 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from streams.telemetry.exposition import Exposition
 
-__all__ = ["MetricsSnapshot", "Observer", "combine", "fetch"]
+__all__ = ["MetricsSnapshot", "Observer", "WorkerStatus", "combine", "fetch", "status_of"]
 
 FETCH_TIMEOUT_S = 3.0
 """Longest wait for a worker's answer."""
+STAGES = ("viewers", "titles")
+STALLED_S = 10.0
+"""Seconds without progress from which a worker is shown as such; a batch takes less than a second."""
 PARTS = ("step", "transaction", "store")
 """Parts of a batch that are shown."""
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """One worker, by its metrics.
+
+    Attributes
+    ----------
+    address
+        URL of its /metrics.
+    state
+        `ready`, `restoring`, `no progress`, `no partition` or `no answer`.
+    partitions
+        Its partitions by stage.
+    lag
+        Records of its partitions that are not yet applied, by stage.
+    memory_bytes
+        Resident memory.
+    """
+
+    address: str
+    state: str
+    partitions: dict[str, list[int]] = field(default_factory=dict)
+    lag: dict[str, float] = field(default_factory=dict)
+    memory_bytes: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +76,13 @@ class MetricsSnapshot:
         Used share of the fullest disk.
     reasons
         Dead letters so far, by reason.
+    compared
+        Workers that have answered before, too: without one there are no rates.
+    tested, hits
+        Events that were ranked before they were learned since the previous snapshot, and those of them in the
+        top 10, by model.
+    workers
+        Every worker.
     """
 
     seconds: float
@@ -67,6 +102,10 @@ class MetricsSnapshot:
     cpu: float
     disk_used: float
     reasons: dict[str, float]
+    compared: int = 0
+    tested: dict[str, float] = field(default_factory=dict)
+    hits: dict[str, float] = field(default_factory=dict)
+    workers: tuple[WorkerStatus, ...] = ()
 
 
 def fetch(address: str) -> Exposition | None:
@@ -102,7 +141,11 @@ class Observer:
             list(found.values()), Exposition.together(grown), max(now - self._at, 1e-3), len(self.addresses)
         )
         self._before, self._at = self._before | found, now
-        return snapshot
+        return replace(
+            snapshot,
+            compared=len(known),
+            workers=tuple(status_of(address, found.get(address)) for address in self.addresses),
+        )
 
 
 def combine(workers: Sequence[Exposition], grown: Exposition, seconds: float, asked: int) -> MetricsSnapshot:
@@ -122,10 +165,8 @@ def combine(workers: Sequence[Exposition], grown: Exposition, seconds: float, as
         pages_per_s=grown.value("nearline_lists_total") / seconds,
         dead_letters_per_s=grown.value("nearline_dead_letters_total") / seconds,
         freshness_ms=fresh,
-        lag={
-            s: whole.by("nearline_consumer_lag_records", "partition", stage=s) for s in ("viewers", "titles")
-        },
-        parts_ms={stage: dict(_parts(grown, stage)) for stage in ("viewers", "titles")},
+        lag={s: whole.by("nearline_consumer_lag_records", "partition", stage=s) for s in STAGES},
+        parts_ms={stage: dict(_parts(grown, stage)) for stage in STAGES},
         hit_rate={name: hits.get(name, 0.0) / n for name, n in tested.items() if n},
         replica_age=max((one.value("nearline_replica_age_events") for one in workers), default=0.0),
         restoring=whole.value("nearline_partitions", state="restoring"),
@@ -134,6 +175,35 @@ def combine(workers: Sequence[Exposition], grown: Exposition, seconds: float, as
         cpu=grown.value("process_cpu_seconds_total") / seconds,
         disk_used=max((_disk_used(one) for one in workers), default=0.0),
         reasons=whole.by("nearline_dead_letters_total", "reason"),
+        tested=grown.by("nearline_prequential_tested_total", "model"),
+        hits=grown.by("nearline_prequential_hits_total", "model"),
+    )
+
+
+def status_of(address: str, found: Exposition | None) -> WorkerStatus:
+    """Return the status of a worker by its metrics, None if it does not answer.
+
+    Examples
+    --------
+    >>> text = 'nearline_consumer_lag_records{stage="viewers",partition="3"} 7'
+    >>> status = status_of("http://w:8000/metrics", Exposition(text))
+    >>> status.state, status.partitions, status_of("http://w:8000/metrics", None).state
+    ('ready', {'viewers': [3]}, 'no answer')
+    """
+    if found is None:
+        return WorkerStatus(address, "no answer")
+    lags = {stage: found.by("nearline_consumer_lag_records", "partition", stage=stage) for stage in STAGES}
+    state = "ready" if any(lags.values()) else "no partition"
+    if found.value("nearline_partitions", state="restoring"):
+        state = "restoring"
+    if found.value("nearline_stalled_seconds") >= STALLED_S:
+        state = "no progress"
+    return WorkerStatus(
+        address,
+        state,
+        {stage: sorted(map(int, lag)) for stage, lag in lags.items() if lag},
+        {stage: sum(lag.values()) for stage, lag in lags.items() if lag},
+        found.value("process_resident_memory_bytes"),
     )
 
 

@@ -25,7 +25,17 @@ from streams.serve.api import experiments, insights, routes
 from streams.serve.api.description import describe
 from streams.serve.api.posting import EventPoster
 from streams.serve.mirror.mirror import Mirror
-from streams.serve.web import console, console_experiments, console_insights, login, viewer_pages
+from streams.serve.web import (
+    console,
+    console_access,
+    console_experiments,
+    console_insights,
+    console_preview,
+    console_rules,
+    login,
+    viewer_pages,
+)
+from streams.serve.web.history import MetricsHistory
 from streams.serve.web.rendering import STATIC, problem_page
 from streams.telemetry.metrics import Metrics
 
@@ -51,9 +61,11 @@ def build_app(mirror: Mirror, poster: EventPoster, metrics: Metrics) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         mirror.notifier.attach()
         poster.start()
+        app.state.history.start()
         try:
             yield
         finally:
+            app.state.history.stop()
             mirror.notifier.close()
             poster.stop()
 
@@ -68,7 +80,7 @@ def build_app(mirror: Mirror, poster: EventPoster, metrics: Metrics) -> FastAPI:
     )
     app.state.mirror, app.state.poster, app.state.metrics = mirror, poster, metrics
     app.state.keys = KeyRing(mirror.settings.serve)
-    app.state.observer = Observer(mirror.settings.serve.workers)
+    app.state.history = MetricsHistory(Observer(mirror.settings.serve.workers))
     for router in (
         routes.probes,
         login.router,
@@ -76,6 +88,9 @@ def build_app(mirror: Mirror, poster: EventPoster, metrics: Metrics) -> FastAPI:
         console.router,
         experiments.router,
         console_experiments.router,
+        console_rules.router,
+        console_access.router,
+        console_preview.router,
         insights.router,
         console_insights.router,
         viewer_pages.router,

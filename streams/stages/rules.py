@@ -7,12 +7,14 @@ holds for the pages that are made from then on.
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from msgspec import structs
 from rapidfuzz import process
 
-from online_models.catalog.business_rules import RuleSet, rule_errors
+from online_models.catalog.business_rules import RuleSet, in_force, rule_errors
 from schemas import topics
 from schemas.codec import decode_rule, encode
 from schemas.rules import BusinessRule
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.engine.definitions import DefinitionKind, Definitions, known_after
 from streams.engine.table_records import UnusableRecords
@@ -21,8 +23,9 @@ from streams.kafka import scan as topic_scan
 from streams.kafka.produce import put
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["RULES", "create", "find", "read_rules", "remove", "rules_of"]
+__all__ = ["RULES", "create", "find", "read_rules", "remove", "rules_of", "start", "stop"]
 
+Clock = Callable[[], int]
 NEAR: Final = 70.0
 """Similarity from which an id is proposed (rapidfuzz: 100 for equal ids)."""
 RULES: Final = DefinitionKind(topics.RULES, "rule", decode_rule, rule_errors)
@@ -99,7 +102,7 @@ def create(
         _require_titles(settings, rule)
     if not replace and rule.rule_id in read_rules(settings):
         what = f"there is a rule {rule.rule_id}"
-        raise RuleError(what, next_step="choose another id, or say --replace")
+        raise RuleError(what, next_step="choose another id, or replace it (--replace)")
     put(settings, topics.RULES, rule.rule_id.encode(), encode(rule))
     return rule
 
@@ -115,6 +118,43 @@ def find(known: dict[str, BusinessRule], name: str) -> BusinessRule:
     if name not in known:
         raise _missing(name, known)
     return known[name]
+
+
+def start(settings: Settings, name: str, *, now_ms: Clock = now_ms) -> BusinessRule:
+    """Let a rule that begins later, or that has ended, apply from now on; one that has ended gets no end.
+
+    Raises
+    ------
+    RuleError
+        There is none of this name, or it applies already.
+    """
+    rule, now = find(read_rules(settings), name), now_ms()
+    if in_force(rule, now):
+        what = f"{name} applies already"
+        raise RuleError(what, next_step="see `nearline rules list`")
+    ends = rule.ends_at_ms if rule.ends_at_ms is not None and rule.ends_at_ms > now else None
+    return create(settings, structs.replace(rule, starts_at_ms=now, ends_at_ms=ends), replace=True)
+
+
+def stop(settings: Settings, name: str, *, now_ms: Clock = now_ms) -> BusinessRule:
+    """Let a rule apply no longer; it stays, and can be started again.
+
+    Raises
+    ------
+    RuleError
+        There is none of this name, or it does not apply now.
+    """
+    rule, now = find(read_rules(settings), name), now_ms()
+    if not in_force(rule, now):
+        what, advice = (
+            f"{name} does not apply now",
+            "see `nearline rules list`; remove it if it is not wanted",
+        )
+        raise RuleError(what, next_step=advice)
+    starts = rule.starts_at_ms
+    if starts is not None:
+        starts = min(starts, now - 1)
+    return create(settings, structs.replace(rule, starts_at_ms=starts, ends_at_ms=now), replace=True)
 
 
 def remove(settings: Settings, name: str) -> None:
@@ -157,5 +197,5 @@ def _require_titles(settings: Settings, rule: BusinessRule) -> None:
     near = [found[0] for name in unknown if (found := process.extractOne(name, there, score_cutoff=NEAR))]
     what = f"the catalog has no title {', '.join(unknown)}"
     why = f"nearest: {', '.join(near)}" if near else "a rule about a title that does not exist does nothing"
-    step = "correct the id; --force if the title comes later"
+    step = "correct the id; or accept titles that come later (--force)"
     raise RuleError(what, why=why, next_step=step)

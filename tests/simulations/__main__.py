@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from online_models.insights.folding import FoldedDemand
 from schemas.experiments import Metric, Ranking
 from streams.cli.commands.artwork import Alpha, estimates_table
 from streams.cli.console import ExitCode, examples, figures, human, interruptible, present, write_json
@@ -130,7 +131,8 @@ def insights(
         found = insight_simulation.simulated(
             insight_simulation.DemandOptions(viewers, titles, days, seed, scarce, through)
         )
-    for table in wanted(found.wanted):
+    groups = [FoldedDemand(one, (), ()) for one in found.wanted.facets]
+    for table in wanted(found.wanted, groups, str):
         human(json).print(table)
     human(json).print(figures("what the world knows", found.facts()))
     write_json(json, found.to_dict())

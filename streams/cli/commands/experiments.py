@@ -13,15 +13,12 @@ from streams.cli.options import (
     Prefix,
     StateDir,
     connected,
-    definition_of,
+    read_file,
     service_settings,
 )
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from schemas.experiments import Experiment
-    from streams.config.settings import Settings
 
 app = typer.Typer(
     help="""Compare arms on live viewers, and decide by evidence.
@@ -46,39 +43,35 @@ def create(
     json: Json = None,
 ) -> None:
     """Create an experiment as a draft; an invalid one is refused with every reason. JSON: the record."""
-    from schemas.codec import decode_experiment
-    from schemas.experiments import Experiment
-    from streams.ops.experiments.admin import create as write
-    from streams.ops.experiments.admin import start as run
+    from streams.ops.actions import create_experiment, start_experiment
+    from streams.ops.audit import Operator
+    from streams.ops.definitions import experiment_of
 
     settings = connected(brokers, prefix)
-    given = definition_of(file, decode_experiment, Experiment, "experiment.v1.full.pass.json", state="draft")
-    with _audited(settings, given.experiment_id):
-        made = write(settings, given)
-        made = run(settings, made.experiment_id) if begin else made
+    given = experiment_of(read_file(file), source=str(file))
+    who = Operator.of_command()
+    made = create_experiment(settings, who, given)
+    if begin:
+        made = start_experiment(settings, who, made.experiment_id)
     _show(made, json)
 
 
 @app.command(epilog=examples("nearline experiments start popularity-or-blend"))
 def start(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
     """Start an experiment: in five seconds, when every worker has read the record. JSON: the record."""
-    from streams.ops.experiments.admin import start as run
+    from streams.ops.actions import start_experiment
+    from streams.ops.audit import Operator
 
-    settings = connected(brokers, prefix)
-    with _audited(settings, name):
-        made = run(settings, name)
-    _show(made, json)
+    _show(start_experiment(connected(brokers, prefix), Operator.of_command(), name), json)
 
 
 @app.command(epilog=examples("nearline experiments stop popularity-or-blend"))
 def stop(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
     """Stop an experiment; its results stay. JSON: the record."""
-    from streams.ops.experiments.admin import stop as end
+    from streams.ops.actions import stop_experiment
+    from streams.ops.audit import Operator
 
-    settings = connected(brokers, prefix)
-    with _audited(settings, name):
-        made = end(settings, name)
-    _show(made, json)
+    _show(stop_experiment(connected(brokers, prefix), Operator.of_command(), name), json)
 
 
 @app.command(name="list", epilog=examples("nearline experiments list"))
@@ -163,32 +156,32 @@ def roll_out(
     arm: Annotated[str, typer.Argument(metavar="ARM", help="The arm that becomes the default.")],
     *,
     why: Annotated[str, typer.Option(metavar="TEXT", help="Recorded with the evidence.")] = "operator",
-    force: Annotated[bool, typer.Option("--force", help="Also if there are no results.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Confirm, although the results do not decide for it.")
+    ] = False,
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = None,
 ) -> None:
-    """Make an arm the default of all viewers outside the holdout; refused if the sample ratio is wrong.
+    """Make an arm the default of all viewers outside the holdout.
 
-    JSON: the record.
+    If the results do not decide for it, what is missing is said, and nothing is done without --force. If the
+    sample ratio is wrong it is refused. JSON: the record.
     """
-    from streams.ops.experiments.admin import roll_out as decide
+    from streams.ops.actions import roll_out as decide
+    from streams.ops.audit import Operator
 
     settings = connected(brokers, prefix)
-    with _audited(settings, name):
-        made = decide(settings, name, arm, by=why, force=force)
-    _show(made, json)
+    _show(decide(settings, Operator.of_command(), name, arm, why=why, confirmed=force), json)
 
 
 @app.command(name="roll-back", epilog=examples("nearline experiments roll-back popularity-or-blend"))
 def roll_back(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
     """Undo a roll-out: the next lists are made as before. JSON: the record."""
-    from streams.ops.experiments.admin import roll_back as undo
+    from streams.ops.actions import roll_back as undo
+    from streams.ops.audit import Operator
 
-    settings = connected(brokers, prefix)
-    with _audited(settings, name):
-        made = undo(settings, name)
-    _show(made, json)
+    _show(undo(connected(brokers, prefix), Operator.of_command(), name), json)
 
 
 @app.command(epilog=examples("nearline experiments power --lift 0.03", "nearline experiments power --lift 0"))
@@ -285,14 +278,6 @@ def worker(
     settings = service_settings(brokers, prefix, state_dir=state_dir, http_port=http_port)
     wait_for_broker(settings)
     raise typer.Exit(build_results_worker(settings).run())
-
-
-def _audited(settings: "Settings", name: str) -> "AbstractContextManager[None]":
-    """Record a change of an experiment."""
-    from schemas.audit import AuditAction
-    from streams.ops.audit import audited
-
-    return audited(settings, AuditAction.EXPERIMENT_WRITE, name)
 
 
 def _show(one: "Experiment", json: str | None) -> None:

@@ -61,9 +61,10 @@ def titles(
     from online_models.insights.sorting import top_titles
     from streams.cli.views.insight_tables import one_title, overview
     from streams.errors import InsightError
-    from streams.ops.insights import read_titles, title_csv, titles_csv
+    from streams.ops.insights import names_in, read_catalog, read_titles, title_csv, titles_csv
 
-    found = read_titles(connected(brokers, prefix))
+    settings = connected(brokers, prefix)
+    found = read_titles(settings)
     chosen = [one for one in found if name in (None, one.title_id)]
     if name is not None and not chosen:
         what, why = (
@@ -73,7 +74,8 @@ def titles(
         raise InsightError(what, why=why, next_step="start `nearline insights worker`")
     top = top_titles(chosen, limit)
     console = human("-" if csv == "-" else json)
-    console.print(overview(top.items) if name is None else one_title(chosen[0]))
+    name_of = names_in(read_catalog(settings))
+    console.print(overview(top.items, name_of) if name is None else one_title(chosen[0], name_of))
     _write(csv, titles_csv(top) if name is None else title_csv(chosen[0]))
     write_json(json, [to_builtins(one) for one in top.items])
 
@@ -95,17 +97,23 @@ def demand(
 ) -> None:
     """Show the demand: combinations of tags, searches without success, what each cohort watches.
 
-    JSON keys: facets, searches, cohorts, each a list of records of insights.demand.v1.
+    Combinations that say the same, such as all words for one hit, are one line under the most specific one;
+    CSV and JSON have all. JSON keys: facets, searches, cohorts, each a list of records of insights.demand.v1.
     """
     from msgspec import to_builtins
 
+    from online_models.insights.folding import folded, title_sets
     from online_models.insights.sorting import demand_of
     from streams.cli.views.insight_tables import wanted
-    from streams.ops.insights import demand_csv, read_demand
+    from streams.ops.insights import demand_csv, names_in, read_catalog, read_demand
 
-    found = demand_of(read_demand(connected(brokers, prefix)), order=order, country=country, limit=limit)
+    settings = connected(brokers, prefix)
+    records, catalog = read_demand(settings), read_catalog(settings)
+    found = demand_of(records, order=order, country=country, limit=limit)
+    every = demand_of(records, order=order, country=country, limit=len(records)).facets
+    sets = title_sets(every, ((title.title_id, title.tag_labels()) for title in catalog.values()))
     console = human("-" if csv == "-" else json)
-    for table in wanted(found):
+    for table in wanted(found, folded(every, sets)[:limit], names_in(catalog)):
         console.print(table)
     _write(csv, demand_csv(found))
     write_json(json, to_builtins(found))

@@ -1,4 +1,4 @@
-"""`nearline rules`: create, list, show and remove business rules."""
+"""`nearline rules`: create, list, show, start, stop and remove business rules."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.cli.console import examples, human, write_json
-from streams.cli.options import Brokers, Json, Prefix, connected, definition_of
+from streams.cli.options import Brokers, Json, Prefix, connected, read_file
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -96,22 +96,24 @@ def create(
 ) -> None:
     """Create a rule; an invalid one is refused with all reasons. JSON: the record."""
     from msgspec import to_builtins
+    from msgspec.json import encode
 
-    from schemas.audit import AuditAction
-    from streams.ops.audit import audited
-    from streams.stages.rules import create as write
+    from streams.ops.actions import create_rule
+    from streams.ops.audit import Operator
+    from streams.ops.definitions import rule_of, tags_of
 
     if file is not None:
-        rule = _from_file(file)
+        rule = rule_of(read_file(file), source=str(file))
     else:
-        rule = _from_options(
-            rule_id=name, kind=kind, titles=title, tags=_tags(tag or ()), factor=factor, row=row, slot=slot,
-            countries=country, maturity_at_most=maturity, starts_at_ms=_ms(since), ends_at_ms=_ms(until),
-            note=note,
-        )  # fmt: skip
+        options: dict[str, Any] = {
+            "rule_id": name, "kind": kind, "titles": title, "tags": tags_of(tag or ()), "factor": factor,
+            "row": row, "slot": slot, "countries": country, "maturity_at_most": maturity,
+            "starts_at_ms": _ms(since), "ends_at_ms": _ms(until), "note": note,
+        }  # fmt: skip
+        given = {field: value for field, value in options.items() if value not in (None, [], {})}
+        rule = rule_of(encode(given), source="what the options say")
     settings = connected(brokers, prefix)
-    with audited(settings, AuditAction.RULE_WRITE, rule.rule_id):
-        made = write(settings, rule, replace=replace, known_titles=not force)
+    made = create_rule(settings, Operator.of_command(), rule, replace=replace, known_titles=not force)
     human(json).print(f"[bold]{made.rule_id}[/] applies from the next pages on")
     write_json(json, to_builtins(made))
 
@@ -149,70 +151,41 @@ def show(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Js
     write_json(json, {"rule": to_builtins(rule), "faults": rule_errors(rule)})
 
 
+@app.command(epilog=examples("nearline rules start diwali"))
+def start(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
+    """Let a rule that begins later, or that has ended, apply from now on. JSON: the record."""
+    from msgspec import to_builtins
+
+    from streams.ops.actions import start_rule
+    from streams.ops.audit import Operator
+
+    made = start_rule(connected(brokers, prefix), Operator.of_command(), name)
+    human(json).print(f"[bold]{name}[/] applies from the next pages on")
+    write_json(json, to_builtins(made))
+
+
+@app.command(epilog=examples("nearline rules stop diwali"))
+def stop(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
+    """End a rule now; it stays, and can be started again. JSON: the record."""
+    from msgspec import to_builtins
+
+    from streams.ops.actions import stop_rule
+    from streams.ops.audit import Operator
+
+    made = stop_rule(connected(brokers, prefix), Operator.of_command(), name)
+    human(json).print(f"[bold]{name}[/] no longer applies from the next pages on")
+    write_json(json, to_builtins(made))
+
+
 @app.command(epilog=examples("nearline rules remove diwali"))
 def remove(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
     """Remove a rule: the next pages are made without it. JSON key: removed."""
-    from schemas.audit import AuditAction
-    from streams.ops.audit import audited
-    from streams.stages.rules import remove as strike
+    from streams.ops.actions import remove_rule
+    from streams.ops.audit import Operator
 
-    settings = connected(brokers, prefix)
-    with audited(settings, AuditAction.RULE_REMOVE, name):
-        strike(settings, name)
+    remove_rule(connected(brokers, prefix), Operator.of_command(), name)
     human(json).print(f"[bold]{name}[/] no longer applies from the next pages on")
     write_json(json, {"removed": name})
-
-
-def _from_file(file: Path) -> "BusinessRule":
-    """Read a rule; unknown fields are refused, since a misspelt restriction would widen the rule."""
-    from msgspec.json import decode
-
-    from schemas.catalog import Tags
-    from schemas.codec import decode_rule
-    from schemas.rules import BusinessRule
-    from streams.errors import SettingsError
-
-    rule = definition_of(file, decode_rule, BusinessRule, "rule.v1.boost.pass.json")
-    document = decode(file.read_bytes())
-    unknown = {*document} - {*BusinessRule.__struct_fields__} | {*document.get("tags", ())} - {
-        *Tags.__struct_fields__
-    }
-    if unknown:
-        what, why = f"{file} has fields that no rule has", ", ".join(sorted(unknown))
-        raise SettingsError(what, why=why, next_step="see schemas/contracts/rule.v1.schema.json")
-    return rule
-
-
-def _from_options(**options: Any) -> "BusinessRule":  # noqa: ANN401 - as many types as options
-    """Build a rule from options, under the contract's bounds."""
-    from msgspec.json import encode
-
-    from schemas import DecodeError
-    from schemas.codec import decode_rule
-    from streams.errors import SettingsError
-
-    try:
-        return decode_rule(
-            encode({name: value for name, value in options.items() if value not in (None, [], {})})
-        )
-    except DecodeError as error:
-        what, advice = "this is not a valid rule", "see `nearline rules create --help`"
-        raise SettingsError(what, why=str(error), next_step=advice) from None
-
-
-def _tags(given: "list[str] | tuple[()]") -> dict[str, list[str]]:
-    """Group ``kind:value`` by kind; refuse unknown kinds."""
-    from schemas.catalog import Tags
-    from streams.errors import SettingsError
-
-    out: dict[str, list[str]] = {}
-    for one in given:
-        kind, _, value = one.partition(":")
-        if kind not in Tags.__struct_fields__ or not value:
-            what, why = f"{one!r} is not a tag", f"KIND is one of {', '.join(Tags.__struct_fields__)}"
-            raise SettingsError(what, why=why, next_step="give for example --tag genre:Drama")
-        out.setdefault(kind, []).append(value)
-    return out
 
 
 def _ms(when: datetime | None) -> int | None:

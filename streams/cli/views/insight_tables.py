@@ -1,13 +1,14 @@
 """Tables of insights."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
-from online_models.insights.sorting import unsuccessful_searches
-from schemas.insights import FacetDemand, SearchDemand, TitleInsight, Wanted
+from online_models.insights.folding import FoldedDemand
+from online_models.insights.sorting import narrow_step, unsuccessful_searches
+from schemas.insights import SearchDemand, TitleInsight, Wanted
 
 __all__ = ["one_title", "overview", "wanted"]
 
@@ -15,14 +16,20 @@ RISES, FALLS = 1.05, 0.95
 """Trends above and below these are shown as rising and falling."""
 
 
-def overview(found: Iterable[TitleInsight]) -> Table:
+Names = Callable[[str], str]
+"""Returns the name of a title."""
+NAMED = 3
+"""Titles of a combination that are named: with more it is no longer about these titles."""
+
+
+def overview(found: Iterable[TitleInsight], name_of: Names) -> Table:
     """Return a line for each title."""
     table = _table("how titles are watched", "title", "viewers", "minutes", "finished", "most leave at")
     for one in found:
-        step = one.steepest
-        steep = f"minute {step.minute} to {step.until}" if step else "-"
+        step = narrow_step(one)
+        steep = f"minute {step.minute} to {step.until}" if step else "no one place"
         table.add_row(
-            one.title_id,
+            name_of(one.title_id),
             f"{one.viewers:,}",
             f"{one.watch_minutes:,.0f}",
             _share(one.finished, one.viewers),
@@ -31,13 +38,13 @@ def overview(found: Iterable[TitleInsight]) -> Table:
     return table
 
 
-def one_title(one: TitleInsight) -> Group:
+def one_title(one: TitleInsight, name_of: Names) -> Group:
     """Return one title: counts, completion curve, groups."""
     acts = {
         "starts": one.starts, "again": one.rewatches, "skips": one.skips, "up": one.thumbs_up,
         "down": one.thumbs_down, "searched": one.from_search,
     }  # fmt: skip
-    figures = _table(one.title_id, *acts)
+    figures = _table(name_of(one.title_id), *acts)
     figures.add_row(*("few" if count is None else f"{count:,}" for count in acts.values()))
     curve = _table("viewers still watching", "minute", "viewers", "")
     for point in one.curve:
@@ -53,30 +60,41 @@ def one_title(one: TitleInsight) -> Group:
     return Group(figures, curve, groups)
 
 
-def wanted(found: Wanted) -> Iterator[Table]:
+def wanted(found: Wanted, groups: Sequence[FoldedDemand], name_of: Names) -> Iterator[Table]:
     """Yield the demand: combinations of tags, searches without success, titles by cohort."""
-    yield _facets(found.facets)
+    yield _facets(groups, name_of)
     yield _searches(found.searches)
     table = _table("titles by cohort", "cohort", "title", "viewers", "finished")
     for cohort in found.cohorts:
         for one in cohort.titles[:3]:
-            table.add_row(cohort.cohort, one.title_id, f"{one.viewers:,}", _share(one.finished, one.viewers))
+            watched = f"{one.viewers:,}", _share(one.finished, one.viewers)
+            table.add_row(cohort.cohort, name_of(one.title_id), *watched)
     yield table
 
 
-def _facets(facets: Iterable[FacetDemand]) -> Table:
-    table = _table("demand", "tags", "watched", "catalog", "excess", "titles", "trend")
-    for one in facets:
-        arrow = "↑" if one.trend > RISES else "↓" if one.trend < FALLS else "→"
+def _facets(groups: Sequence[FoldedDemand], name_of: Names) -> Table:
+    """Return a line for each combination; those that say the same are counted on its line."""
+    columns = ("tags", "title", "says the same", "watched", "catalog", "excess", "titles", "trend")
+    table = _table("demand", *columns)
+    for group in groups:
+        one = group.facet
         table.add_row(
             " & ".join(one.labels),
+            ", ".join(map(name_of, group.titles)) if one.titles <= NAMED else "",
+            str(len(group.restated) or ""),
             f"{one.watch_share:.1%}",
             f"{one.catalogue_share:.1%}",
             f"{one.excess:+.1%}",
             f"{one.titles:,}",
-            f"{arrow} {one.trend:.2f}",
+            _trend(one.trend),
         )
     return table
+
+
+def _trend(trend: float | None) -> str:
+    if trend is None:
+        return "too early to tell"
+    return f"{'↑' if trend > RISES else '↓' if trend < FALLS else '→'} {trend:.2f}"
 
 
 def _searches(searches: Iterable[SearchDemand]) -> Table:

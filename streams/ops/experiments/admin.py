@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from online_models.experiments.decision import evidence
+from online_models.experiments.decision import evidence, undecided
 from online_models.experiments.definition import problems
 from schemas import DecodeError, topics
 from schemas.codec import decode_experiment_result, encode
@@ -96,13 +96,16 @@ def roll_out(
     Raises
     ------
     ExperimentError
-        There is no such experiment or arm, it has no results (allowed with ``force``), or its sample ratio is
-        wrong (never allowed).
+        There is no such experiment or arm, the arm is the default already, the results do not decide for it
+        (allowed with ``force``), or the sample ratio is wrong (never allowed).
     """
     one = find(read_experiments(settings), name)
     if arm not in {each.name for each in one.arms}:
         what = f"{name} has no arm {arm}"
         raise ExperimentError(what, next_step=f"choose one of {', '.join(each.name for each in one.arms)}")
+    if one.state is ExperimentState.ROLLED_OUT and one.winner == arm:
+        what, advice = f"{arm} is rolled out already", "see `nearline experiments show`"
+        raise ExperimentError(what, why=f"it is the default by {name}", next_step=advice)
     found = read_results(settings).get(name)
     if found is not None and found.verdict is Verdict.SAMPLE_RATIO:
         what, advice = (
@@ -110,9 +113,13 @@ def roll_out(
             "find out which impressions are lost, then repeat the experiment",
         )
         raise ExperimentError(what, why=found.because, next_step=advice)
-    if found is None and not force:
-        what = f"{name} has no results"
-        raise ExperimentError(what, next_step="start `nearline experiments worker`, or give --force")
+    missing = undecided(one, found, arm)
+    if missing and not force:
+        what, advice = (
+            f"{name} does not decide for {arm}",
+            "wait for its results, or confirm (--force; in the console its name)",
+        )
+        raise ExperimentError(what, why="; ".join(missing), next_step=advice)
     return _write(
         settings,
         structs.replace(

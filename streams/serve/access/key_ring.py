@@ -92,6 +92,10 @@ class KeyRing:
             self._used[used] = None
         return found
 
+    def all_keys(self) -> list[AccessKey]:
+        """Return all keys by name; they have hashes, and no secret."""
+        return sorted(self._current().values(), key=lambda key: key.name)
+
     def of_session(self, session: Mapping[str, str]) -> AccessKey | None:
         """Return the key that a session was begun with, None if it was revoked since."""
         found = self._current().get(session.get("key", ""))

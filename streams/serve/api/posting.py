@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from schemas import topics
-from schemas.audit import AuditAction
+from schemas.audit import AuditAction, AuditVia
 from streams.config.settings import Settings
 from streams.kafka.clients import KafkaError, producer
-from streams.ops.audit import record_of
+from streams.ops.audit import Operator, record_of
 from streams.serve.problems import Problem, ProblemKind
 
 __all__ = ["EventPoster"]
@@ -69,7 +69,7 @@ class EventPoster:
 
     async def audit(self, actor: str, action: AuditAction, subject: str) -> None:
         """Produce a record of what an operator did, and wait until the brokers have it; raises like `put`."""
-        await self._put(self._audit, *record_of(actor, action, subject))
+        await self._put(self._audit, *record_of(Operator(actor, AuditVia.HTTP), action, subject))
 
     async def _put(
         self, topic: str, key: bytes, value: bytes, headers: Mapping[str, str] | None = None

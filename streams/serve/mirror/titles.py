@@ -132,6 +132,11 @@ class TitleDirectory:
         with self._lock:
             return sorted(self._genres)
 
+    def labelled(self) -> list[tuple[str, frozenset[str]]]:
+        """Return the titles in the catalog with their tags as ``kind:value``."""
+        with self._lock:
+            return [(title_id, guard.labels) for title_id, guard in self._guards.items()]
+
     def find(self, query: str, limit: int) -> list[Hit]:
         """Return the titles that match a query."""
         return self._index.find(query, limit)

@@ -4,9 +4,11 @@
   its events.
 * :mod:`~streams.serve.web.views`: a viewer's page as shelves of cards, and its wording.
 * :mod:`~streams.serve.web.console`: pages about a viewer, a title, trending lists, dead letters, topics, the
-  model, with the figures of :mod:`~streams.serve.web.console_metrics`;
-  :mod:`~streams.serve.web.console_experiments` and :mod:`~streams.serve.web.console_insights` have a page
-  each.
+  model, with the figures of :mod:`~streams.serve.web.console_metrics` and of
+  :mod:`~streams.serve.web.history`, drawn by :mod:`~streams.serve.web.charts`;
+  :mod:`~streams.serve.web.console_experiments`, :mod:`~streams.serve.web.console_rules`,
+  :mod:`~streams.serve.web.console_preview`, :mod:`~streams.serve.web.console_insights` and
+  :mod:`~streams.serve.web.console_access` have a page each; :mod:`~streams.serve.web.forms` reads forms.
 * :mod:`~streams.serve.web.login`: signing in and out.
 * :mod:`~streams.serve.web.posters`: drawn artwork and avatars, out of
   :mod:`~streams.serve.web.poster_scenes`.

@@ -59,14 +59,14 @@ router = APIRouter(prefix="/console", include_in_schema=False)
 def overview(mirror: Ready, request: Request) -> Response:
     """Show rates and gauges of the installation."""
     return console_page(
-        "console_overview.html", "", "Overview", **overview_of(mirror, request.app.state.observer)
+        "console_overview.html", "", "Overview", **overview_of(mirror, request.app.state.history)
     )
 
 
 @router.get("/pulse")
 def pulse(mirror: Ready, request: Request) -> Response:
     """Return the part of the overview that changes."""
-    return page("overview.html", **overview_of(mirror, request.app.state.observer))
+    return page("overview.html", **overview_of(mirror, request.app.state.history))
 
 
 @router.get("/viewers")
@@ -163,7 +163,7 @@ def topics(mirror: Ready) -> Response:
 def model(mirror: Ready, request: Request) -> Response:
     """Show the model: its hit rate on live events, its weights and constants."""
     with mirror.scan():
-        found = model_card(mirror.settings, request.app.state.observer)
+        found = model_card(mirror.settings, request.app.state.history.observer)
     return console_page("console_model.html", "/model", "Model card", **found)
 
 

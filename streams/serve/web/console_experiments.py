@@ -1,41 +1,158 @@
-"""The console's page of experiments: state, results with always-valid bounds, evidence of a rollout."""
+"""The console's page of experiments: state, results with always-valid bounds, and what an operator may do."""
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter
-from starlette.responses import Response
+import msgspec
+from fastapi import APIRouter, Path
+from starlette.responses import RedirectResponse, Response
 
+from online_models.experiments.decision import undecided
 from online_models.experiments.metrics import LOWER_IS_BETTER
 from schemas.experiment_results import ExperimentResult, Lift, Verdict
-from schemas.experiments import Experiment, Metric
+from schemas.experiments import Experiment, ExperimentKind, ExperimentState, Metric, Ranking
 from streams.config.settings import Settings
-from streams.errors import StreamError
+from streams.errors import SettingsError, StreamError
+from streams.ops import actions
 from streams.ops.decoded_rows import when
+from streams.ops.definitions import experiment_of
 from streams.ops.experiments.admin import read_results
 from streams.serve.api.routes import Ready
-from streams.serve.web.rendering import console_page
+from streams.serve.mirror.mirror import Mirror
+from streams.serve.web.forms import Fields, Form, Who, number_of, status_of
+from streams.serve.web.rendering import console_page, path_part
 from streams.stages.experiments.definitions import read_experiments
 
 __all__ = ["router"]
 
 CHART_LIMIT: Final = 0.5
 """Charts of bounds span -50 % to +50 %; bounds beyond end at the edge."""
+ARMS: Final = 3
+"""Arms of the form; a definition with more is made with the command."""
+HERE: Final = "/console/experiments"
 
-router = APIRouter(prefix="/console/experiments", include_in_schema=False)
+router = APIRouter(prefix=HERE, include_in_schema=False)
+Name = Annotated[str, Path(min_length=1, max_length=64)]
 
 
 @router.get("")
 def experiments(mirror: Ready) -> Response:
     """Show every experiment with its result."""
+    return _page(mirror)
+
+
+@router.post("")
+def create(mirror: Ready, form: Form, who: Who) -> Response:
+    """Create an experiment as a draft; what is wrong is said above the form, which keeps what was typed."""
+    try:
+        given = experiment_of(_document(form), source="this definition")
+        made = actions.create_experiment(mirror.settings, who, given)
+    except StreamError as error:
+        return _page(mirror, error, form)
+    return _shown(made.experiment_id)
+
+
+@router.post("/{experiment_id:path}/start")
+def start(experiment_id: Name, mirror: Ready, who: Who) -> Response:
+    """Start an experiment."""
+    return _done(mirror, lambda: actions.start_experiment(mirror.settings, who, experiment_id))
+
+
+@router.post("/{experiment_id:path}/stop")
+def stop(experiment_id: Name, mirror: Ready, who: Who) -> Response:
+    """Stop an experiment."""
+    return _done(mirror, lambda: actions.stop_experiment(mirror.settings, who, experiment_id))
+
+
+@router.post("/{experiment_id:path}/roll-out")
+def roll_out(experiment_id: Name, mirror: Ready, form: Form, who: Who) -> Response:
+    """Make an arm the default; without a decision the experiment's name has to be typed."""
+    confirmed = form["confirm"] == experiment_id
+    if form["confirm"] and not confirmed:
+        what, why = f"{experiment_id} is not rolled out", "the name that was typed is another one"
+        return _page(mirror, SettingsError(what, why=why, next_step="type it exactly, or leave it empty"))
+    return _done(
+        mirror,
+        lambda: actions.roll_out(
+            mirror.settings, who, experiment_id, form["arm"], why=form["why"] or who.name, confirmed=confirmed
+        ),
+    )
+
+
+@router.post("/{experiment_id:path}/roll-back")
+def roll_back(experiment_id: Name, mirror: Ready, who: Who) -> Response:
+    """Undo a roll-out."""
+    return _done(mirror, lambda: actions.roll_back(mirror.settings, who, experiment_id))
+
+
+def _done(mirror: Mirror, act: Callable[[], Experiment]) -> Response:
+    """Act, and show the experiment; a refusal is shown above all of them."""
+    try:
+        return _shown(act().experiment_id)
+    except StreamError as error:
+        return _page(mirror, error)
+
+
+def _shown(experiment_id: str) -> Response:
+    return RedirectResponse(f"{HERE}#{path_part(experiment_id)}", 303)
+
+
+def _page(mirror: Mirror, refused: StreamError | None = None, form: Fields | None = None) -> Response:
+    error, cards = refused, []
     try:
         with mirror.scan():
-            cards, error = _cards(mirror.settings), None
+            cards = _cards(mirror.settings)
     except StreamError as failed:
-        cards, error = [], failed
-    return console_page(
-        "console_experiments.html", "/experiments", "Experiments", error=error, experiments=cards
+        error = error or failed
+    response = console_page(
+        "console_experiments.html",
+        "/experiments",
+        "Experiments",
+        error=error,
+        experiments=cards,
+        form=form or Fields(),
+        typed=form is not None,
+        arms=range(ARMS),
+        kinds=list(ExperimentKind),
+        metrics=list(Metric),
+        rankings=list(Ranking),
     )
+    if refused is not None:
+        response.status_code = status_of(refused)
+    return response
+
+
+def _document(form: Fields) -> bytes:
+    """Return the definition that a form has, as JSON."""
+    if form["json"]:
+        return form["json"].encode()
+    columns = (form.each(name) for name in ("arm", "share", "ranking", "changes"))
+    arms = [_arm(*row) for row in zip(*columns, strict=False) if row[0]]
+    rule = {name: number_of(form[name]) for name in ("min_days", "min_viewers") if form[name]}
+    document: dict[str, Any] = {"experiment_id": form["experiment_id"], "arms": arms, "rule": rule}
+    document |= {name: form[name] for name in ("about", "kind", "metric") if form[name]}
+    if form["holdout"]:
+        document["holdout"] = number_of(form["holdout"], percent=True)
+    return msgspec.json.encode(document)
+
+
+def _arm(name: str, share: str, ranking: str, changes: str) -> dict[str, Any]:
+    """Return an arm.
+
+    Raises
+    ------
+    SettingsError
+        Its changes are no JSON object.
+    """
+    try:
+        treatment = msgspec.json.decode(changes, type=dict[str, Any]) if changes else {}
+    except msgspec.MsgspecError:
+        what = f"the other changes of arm {name} are no JSON object"
+        raise SettingsError(what, next_step='write them as {"rows": 4}') from None
+    if ranking:
+        treatment["ranking"] = ranking
+    arm: dict[str, Any] = {"name": name, "share": number_of(share, percent=True)}
+    return arm | ({"treatment": treatment} if treatment else {})
 
 
 def _cards(settings: Settings) -> list[dict[str, Any]]:
@@ -46,14 +163,34 @@ def _cards(settings: Settings) -> list[dict[str, Any]]:
 
 def _card(one: Experiment, result: ExperimentResult | None) -> dict[str, Any]:
     """Return the template's values of an experiment."""
+    split_failed = result is not None and result.verdict is Verdict.SAMPLE_RATIO
+    missing = {arm.name: undecided(one, result, arm.name) for arm in one.arms}
     return {
         "one": one,
         "result": result,
-        "split_failed": result is not None and result.verdict is Verdict.SAMPLE_RATIO,
+        "split_failed": split_failed,
         "arms": result.arms if result else (),
         "lifts": _charted(result.lifts, one.metric) if result else [],
         "as_of": when(result.at_ms) if result else None,
+        "steps": _steps(one, split_failed=split_failed),
+        "missing": _common(missing),
+        "best": next((name for name, found in missing.items() if not found), one.arms[-1].name),
     }
+
+
+def _common(missing: Mapping[str, list[str]]) -> list[str]:
+    """Return what is missing for the roll-out of any arm; empty if one of them is decided for."""
+    each = list(missing.values())
+    return each[-1] if all(each) else []
+
+
+def _steps(one: Experiment, *, split_failed: bool) -> list[str]:
+    """Return what may be done to an experiment in its state."""
+    state = one.state
+    out = ["start"] if state is ExperimentState.DRAFT else []
+    out += ["stop"] if state is ExperimentState.RUNNING else []
+    out += ["roll-back"] if state is ExperimentState.ROLLED_OUT else []
+    return out if split_failed else [*out, "roll-out"]
 
 
 def _charted(lifts: Iterable[Lift], first: Metric) -> list[dict[str, Any]]:

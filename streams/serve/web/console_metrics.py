@@ -15,6 +15,8 @@ from streams.kafka import scan as topic_scan
 from streams.kafka.clients import TopicPartition, consumer
 from streams.ops.overview import Observer, fetch
 from streams.serve.mirror.mirror import Mirror
+from streams.serve.web.charts import Line, chart_of
+from streams.serve.web.history import MetricsHistory
 from streams.stages.wire.partition_rows import BLEND
 from streams.telemetry.exposition import Exposition
 
@@ -30,10 +32,16 @@ EXPERTS: Final = {
 """Names of the experts in the model card."""
 
 
-def overview_of(mirror: Mirror, observer: Observer) -> dict[str, Any]:
-    """Return the figures of the overview: rates since the last request, and gauges."""
-    with mirror.scan():
-        found = observer.snapshot()
+CHARTED: Final = ("blend", "popularity")
+"""Models whose hit rates are drawn: what is shown to viewers, and what it has to beat."""
+
+
+def overview_of(mirror: Mirror, history: MetricsHistory) -> dict[str, Any]:
+    """Return the figures of the overview: rates between the last two samples, gauges, charts."""
+    found, samples = history.newest(), history.samples()
+    times = [one.at_ms for one in samples]
+    quality = [Line(model, [100 * rate for rate in history.hit_rates(model)]) for model in CHARTED]
+    delays = [Line("p50", [one.p50_ms for one in samples]), Line("p99", [one.p99_ms for one in samples])]
     return {
         "found": found,
         "freshness": {name: _ms(value) for name, value in found.freshness_ms.items()},
@@ -42,7 +50,11 @@ def overview_of(mirror: Mirror, observer: Observer) -> dict[str, Any]:
         "titles": len(mirror.titles),
         "streams": mirror.notifier.streams,
         "ready": mirror.ready,
-        "workers": list(observer.addresses),
+        "charts": [
+            ("Freshness", "ms", chart_of(times, delays)),
+            ("Lag", "records", chart_of(times, [Line("not yet applied", [one.lag for one in samples])])),
+            ("Quality: watched next was among the first ten", "%", chart_of(times, quality)),
+        ],
     }
 
 
@@ -89,7 +101,8 @@ def lag_of(settings: Settings) -> list[tuple[int, int, int, int]]:
 
 def model_card(settings: Settings, observer: Observer) -> dict[str, Any]:
     """Return the figures of the model that serves: hit rates, weights, constants."""
-    whole = Exposition.together(one for address in observer.addresses if (one := fetch(address)) is not None)
+    answers = [one for address in observer.addresses if (one := fetch(address)) is not None]
+    whole = Exposition.together(answers)
     tested = whole.by("nearline_prequential_tested_total", "model")
     hits = whole.by("nearline_prequential_hits_total", "model")
     rates = [(name, hits.get(name, 0.0) / n, n) for name, n in tested.items() if n]
@@ -97,7 +110,7 @@ def model_card(settings: Settings, observer: Observer) -> dict[str, Any]:
     return {
         "version": settings.model_version,
         "fingerprint": settings.model.fingerprint(),
-        "learned": whole.value("nearline_learned_total"),
+        "learned": whole.value("nearline_learned_total") if answers else None,
         "rates": sorted(rates, key=lambda one: -one[1]),
         "weights": weights,
         "heaviest": max((weight for _, weight in weights), default=0.0),

@@ -25,15 +25,15 @@ STATIC: Final = HERE / "static"
 
 CONSOLE: Final = (
     ("", "Overview"), ("/viewers", "Viewers"), ("/titles", "Titles"), ("/trending", "Trending"),
-    ("/insights", "Insights"), ("/experiments", "Experiments"), ("/dead-letters", "Dead letters"),
-    ("/topics", "Topics"), ("/model", "Model"),
+    ("/insights", "Insights"), ("/experiments", "Experiments"), ("/rules", "Rules"), ("/preview", "Preview"),
+    ("/dead-letters", "Dead letters"), ("/topics", "Topics"), ("/model", "Model"), ("/access", "Access"),
 )  # fmt: skip
 """Pages of the console: path below ``/console`` and name."""
 
 
-def is_open(path: str) -> bool:
-    """Return whether whoever asks may see a page."""
-    return not (scopes_of("GET", path) or frozenset()).isdisjoint(GRANTED.get())
+def is_open(path: str, method: str = "GET") -> bool:
+    """Return whether whoever asks may see a page, or use a button (method POST)."""
+    return not (scopes_of(method, path) or frozenset()).isdisjoint(GRANTED.get())
 
 
 def path_part(text: object) -> str:
@@ -68,6 +68,19 @@ def moment(text: str | None) -> str:
     ('2026-11-25 11:40', '-')
     """
     return text[:16].replace("T", " ") if text else "-"
+
+
+def code(text: str) -> Markup:
+    """Return a text with what is between backticks as code.
+
+    Examples
+    --------
+    >>> str(code("a `b<c>` d"))
+    'a <code>b&lt;c&gt;</code> d'
+    """
+    parts = text.split("`")
+    marked = (Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
+    return Markup("").join(marked)
 
 
 def page(template: str, /, **values: object) -> HTMLResponse:
@@ -119,6 +132,6 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters.update(u=path_part, meta=meta, moment=moment)
+_TEMPLATES.filters.update(u=path_part, meta=meta, moment=moment, code=code)
 _NEWEST = max(int(path.stat().st_mtime) for path in STATIC.iterdir())
 _TEMPLATES.globals.update(place="", query="", bad=False, stamp=f"{version('nearline')}-{_NEWEST}")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from schemas import Event
+from schemas import Event, Title
 from schemas.codec import decode_event, encode
 from schemas.errors import DecodeError
 from streams.clock import now_ms
@@ -78,7 +78,14 @@ def open_viewer(viewer: Annotated[str, Query(alias="id", min_length=1, max_lengt
 @router.get("/docs")
 def docs(request: Request) -> Response:
     """Return the description of the interface as a page."""
-    return page("docs.html", **{part: request.app.openapi()[part] for part in ("info", "paths")})
+    described = {part: request.app.openapi()[part] for part in ("info", "paths")}
+    mirror: Mirror = request.app.state.mirror
+    viewers, titles = mirror.viewers(1), [title_id for title_id, _ in mirror.titles.labelled()[:1]]
+    samples = {"viewer_id": next(iter(viewers), "ada"), "title_id": next(iter(titles), "t1"), "q": "drama"}
+    now = now_ms()
+    event = event_of("play", samples["viewer_id"], Title(title_id=samples["title_id"]), now, {})
+    text = msgspec.json.format(encode(event), indent=2).decode()
+    return page("docs.html", samples=samples, event=text, **described)
 
 
 @router.get("/watch/{viewer_id:path}/rows")

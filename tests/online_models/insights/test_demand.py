@@ -44,6 +44,19 @@ def test_rising_and_falling() -> None:
     assert found["mood:dark"].trend == 1.0
 
 
+def test_a_trend_needs_two_weeks() -> None:
+    """Before, recent and usual demand are of the same days: none is published, rather than 1.00."""
+    desk = Desk()
+    for day in (0, 13):
+        for n in range(20):
+            desk.stop(f"v{n}", 60, "war", at=day * DAY_MS + n)
+        found: Any = disclosable_records(desk.demand, desk.stock)
+        assert found["genre:Drama"].trend is None
+    desk.stop("v", 60, "war", at=14 * DAY_MS)
+    found = disclosable_records(desk.demand, desk.stock)
+    assert found["genre:Drama"].trend == 1.0
+
+
 def test_searches_in_vain() -> None:
     """30 viewers search for what is not there; 25 for what is, and watch it."""
     desk = Desk()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas import topics
+from schemas import Title, topics
 from schemas.codec import encode
 from schemas.insights import CurvePoint, FacetDemand, GroupInsight, SearchDemand, Steepest, TitleInsight
 from streams.cli import main
@@ -16,8 +16,8 @@ from tests.streams.steps import T0
 
 TIDE = TitleInsight(
     title_id="tide", at_ms=T0, viewers=60, starts=62, watch_minutes=900.5, finished=40, thumbs_up=25,
-    curve=(CurvePoint(minute=0, viewers=60), CurvePoint(minute=3, viewers=40)),
-    steepest=Steepest(minute=0, until=3, viewers=20),
+    curve=tuple(CurvePoint(minute=m, viewers=left) for m, left in ((0, 60), (40, 60), (44, 40))),
+    steepest=Steepest(minute=40, until=44, viewers=20),
     countries=(GroupInsight(name="DE", viewers=40, starts=41, watch_minutes=700.0, finished=30),),
 )  # fmt: skip
 CRIME = FacetDemand(
@@ -30,10 +30,11 @@ HEIST = SearchDemand(key="search|heist", query="heist", at_ms=T0, searches=140, 
 @pytest.fixture
 def where(embedded: EmbeddedCluster, topic_prefix: str) -> list[str]:
     """Give a cluster with insights of one title and some demand, as options."""
-    names = (topics.INSIGHTS_TITLES, topics.INSIGHTS_DEMAND)
+    names = (topics.INSIGHTS_TITLES, topics.INSIGHTS_DEMAND, topics.CATALOG)
     embedded.create([f"{topic_prefix}{name}" for name in names])
     settings = Settings(brokers=embedded.bootstrap_servers, topic_prefix=topic_prefix)
     put(settings, topics.INSIGHTS_TITLES, b"tide", encode(TIDE))
+    put(settings, topics.CATALOG, b"tide", encode(Title(title_id="tide", name="Paper Tide")))
     for one in (CRIME, HEIST):
         put(settings, topics.INSIGHTS_DEMAND, one.key.encode(), encode(one))
     return ["--brokers", embedded.bootstrap_servers, "--prefix", topic_prefix]
@@ -42,7 +43,9 @@ def where(embedded: EmbeddedCluster, topic_prefix: str) -> list[str]:
 def test_titles_as_a_table_and_as_csv(where: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A line a title; of one title its curve with the steepest step marked; CSV alone on standard output."""
     assert main(["insights", "titles", *where]) == 0
-    assert "minute 0 to 3" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Paper Tide" in told
+    assert "minute 40 to 44" in told
     assert main(["insights", "titles", "tide", *where]) == 0
     told = capsys.readouterr().out
     assert "67% ←" in told

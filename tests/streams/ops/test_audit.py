@@ -26,7 +26,7 @@ def _settings(cluster: EmbeddedCluster, *without: str) -> Settings:
 def test_commands_are_recorded_with_who_gave_them(
     embedded: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once they are done; one that was refused is not."""
+    """Once they are done, or with the reason why they were refused."""
     settings = _settings(embedded)
     monkeypatch.setattr(getpass, "getuser", lambda: "olga")
     brokers = ["--brokers", embedded.bootstrap_servers]
@@ -36,12 +36,13 @@ def test_commands_are_recorded_with_who_gave_them(
     assert main(["rules", "remove", "gone", *brokers]) == 0
     assert main(["forget", "ada", "--yes", "--wait", "0", *brokers]) == 0
     found = [decode_audit(message.value()) for message in read_all(settings, topics.AUDIT)]
-    assert [(one.action, one.subject) for one in found[:2]] == [
-        (AuditAction.RULE_WRITE, "gone"),
-        (AuditAction.RULE_REMOVE, "gone"),
+    assert [(one.action, one.subject, one.refused) for one in found[:3]] == [
+        (AuditAction.RULE_WRITE, "gone", None),
+        (AuditAction.RULE_WRITE, "gone", "there is a rule gone"),
+        (AuditAction.RULE_REMOVE, "gone", None),
     ]
-    assert found[2].action is AuditAction.FORGET
-    assert found[2].subject.startswith("forget-")
+    assert found[3].action is AuditAction.FORGET
+    assert found[3].subject.startswith("forget-")
     assert {(one.actor, one.via) for one in found} == {("olga", AuditVia.COMMAND)}
 
 
@@ -58,7 +59,7 @@ def test_without_an_audit_log_nothing_is_done(embedded: EmbeddedCluster) -> None
 def test_a_user_without_a_name_is_recorded(
     embedded: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a container; what fails is not recorded."""
+    """As in a container; what fails is recorded with its cause, on one line."""
     settings = _settings(embedded)
 
     def nobody() -> str:
@@ -68,6 +69,9 @@ def test_a_user_without_a_name_is_recorded(
     with audited(settings, AuditAction.FORGET, "f"):
         pass
     with pytest.raises(RuleError), audited(settings, AuditAction.FORGET, "g"):
-        raise RuleError("no")  # noqa: EM101
-    (found,) = [decode_audit(message.value()) for message in read_all(settings, topics.AUDIT)]
-    assert (found.actor, found.subject) == ("unknown", "f")
+        raise RuleError("no", why="two\nlines")  # noqa: EM101
+    found = [decode_audit(message.value()) for message in read_all(settings, topics.AUDIT)]
+    assert [(one.actor, one.subject, one.refused) for one in found] == [
+        ("unknown", "f", None),
+        ("unknown", "g", "no: two lines"),
+    ]

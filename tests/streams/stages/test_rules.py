@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from online_models.catalog.business_rules import RuleSet
+from online_models.catalog.business_rules import RuleSet, in_force
 from schemas import Title, topics
 from schemas.codec import encode
 from schemas.fields import ItemReason, RowKind
@@ -81,7 +81,7 @@ def test_a_rule_from_options_to_its_end(desk: Desk, tmp_path: Path) -> None:
         assert "2025-11-14 12:00" in desk.run("show", "diwali")[1]
         file = tmp_path / "rule.json"
         file.write_text(json.dumps(made | {"factor": 3.0}))
-        assert "say --replace" in desk.run("create", "--file", str(file))[1]
+        assert "replace it (--replace)" in desk.run("create", "--file", str(file))[1]
         assert desk.json("create", "--file", str(file), "--replace")["factor"] == 3.0
         assert desk.json("remove", "diwali") == {"removed": "diwali"}
         until(lambda: heard[-1] == [])
@@ -89,6 +89,22 @@ def test_a_rule_from_options_to_its_end(desk: Desk, tmp_path: Path) -> None:
         reader.stop()
     assert read_rules(desk.settings) == {}
     assert "no rule yet" in desk.run("list")[1]
+
+
+def test_a_rule_is_stopped_and_started_again(desk: Desk) -> None:
+    """It stays between; a step out of order is refused."""
+    assert "there is no rule gone" in desk.run("stop", "gone")[1]
+    desk.json("create", "gone", "--kind", "exclude", "--tag", "genre:Drama", "--until", "2099-01-01")
+    assert "applies already" in desk.run("start", "gone")[1]
+    stopped = desk.json("stop", "gone")
+    assert not in_force(read_rules(desk.settings)["gone"], stopped["ends_at_ms"])
+    assert "does not apply now" in desk.run("stop", "gone")[1]
+    started = desk.json("start", "gone")
+    assert started["starts_at_ms"] >= stopped["ends_at_ms"]
+    assert "ends_at_ms" not in started
+    later = ["create", "later", "--kind", "exclude", "--tag", "genre:Drama", "--since", "2098-01-01"]
+    ends = desk.json(*later, "--until", "2099-01-01")["ends_at_ms"]
+    assert desk.json("start", "later")["ends_at_ms"] == ends
 
 
 def test_what_means_nothing_is_refused_with_the_reason(desk: Desk, tmp_path: Path) -> None:
@@ -102,8 +118,8 @@ def test_what_means_nothing_is_refused_with_the_reason(desk: Desk, tmp_path: Pat
         (2, ("create", "--kind", "exclude", "--title", "a"), "rule_id"),
         (2, ("create", "x", "--kind", "exclude", "--tag", "colour:red"), "is not a tag"),
         (2, ("create", "--file", "/nowhere.json"), "cannot read"),
-        (2, ("create", "--file", str(tmp_path / "typo.json")), "no rule has why: country"),
-        (2, ("create", "--file", str(tmp_path / "tag.json")), "no rule has why: genres"),
+        (2, ("create", "--file", str(tmp_path / "typo.json")), "country: no such field"),
+        (2, ("create", "--file", str(tmp_path / "tag.json")), "tags.genres: no such field"),
         (1, ("create", "x", "--kind", "boost", "--title", "a"), "factor above 1"),
         (1, ("create", "x", "--kind", "exclude"), "matches nothing"),
         (1, ("show", "x"), "there is no rule x"),

@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from online_models.experiments.decision import undecided
 from schemas import topics
-from schemas.codec import encode
+from schemas.audit import AuditAction
+from schemas.codec import decode_audit, encode
 from schemas.experiment_results import ExperimentResult, Verdict
 from schemas.experiments import Arm, Experiment, ExperimentState, ListArm, Ranking, Treatment
 from streams.cli import main
 from streams.config.settings import Settings
 from streams.kafka.produce import put
+from streams.kafka.scan import read_all
 from streams.ops.experiments.admin import NOTICE_MS, read_results
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.stages.experiments.definitions import experiments_of, read_experiments
@@ -136,7 +140,7 @@ def test_what_cannot_be_is_refused_with_the_reason(desk: Desk) -> None:
         (("start", "other"), "there is no experiment other"),
         (("results", "other"), "there is no experiment other"),
         (("roll-out", "trial", "best"), "has no arm best"),
-        (("roll-out", "trial", "blend"), "has no results"),
+        (("roll-out", "trial", "blend"), "it was never started; it has no results"),
         (("roll-back", "trial"), "it is draft"),
         (("results", "trial"), "has no results"),
     ):
@@ -162,6 +166,43 @@ def test_a_failed_split_is_never_rolled_out(desk: Desk) -> None:
     code, said = desk.run("roll-out", "trial", "blend", "--force")
     assert code == 1
     assert "not rolled out" in said
+
+
+def test_an_undecided_experiment_is_rolled_out_only_when_that_is_confirmed(desk: Desk) -> None:
+    """What is missing is said; the audit log has both the refusal and the confirmation."""
+    desk.run("create", desk.file(), "--start")
+    early = ExperimentResult(
+        experiment_id="trial", at_ms=T0, viewers=3, arms=(), lifts=(), sample_ratio_p=1.0,
+        verdict=Verdict.COLLECTING, because="3 of 1000 viewers in the smallest arm, 0.1 of 7 days",
+    )  # fmt: skip
+    put(desk.settings, topics.EXPERIMENT_RESULTS, b"trial", encode(early))
+    code, said = desk.run("roll-out", "trial", "blend")
+    assert code == 1
+    assert "does not decide for blend why: 3 of 1000 viewers in the smallest arm" in said
+    assert "--force" in said
+    assert read_experiments(desk.settings)["trial"].state is ExperimentState.RUNNING
+    won = structs.replace(early, verdict=Verdict.WINNER, winner="popular", because="popular: +9 %")
+    put(desk.settings, topics.EXPERIMENT_RESULTS, b"trial", encode(won))
+    assert "the results decide for popular" in desk.run("roll-out", "trial", "blend")[1]
+    assert desk.json("roll-out", "trial", "popular")["winner"] == "popular"
+    assert "is rolled out already" in desk.run("roll-out", "trial", "popular")[1]
+    assert desk.json("roll-out", "trial", "blend", "--force")["winner"] == "blend"
+    log = [decode_audit(one.value()) for one in read_all(desk.settings, topics.AUDIT)]
+    outs = [one for one in log if one.action is AuditAction.EXPERIMENT_ROLL_OUT]
+    assert [one.refused is None for one in outs] == [False, False, True, False, True]
+    assert "confirmed without a decision" in (outs[-1].detail or "")
+
+
+def test_the_control_is_rolled_out_where_all_others_are_worse() -> None:
+    """The results decide for it, as for a winner."""
+    arms = (Arm(name="a", share=0.5), Arm(name="b", share=0.5))
+    one = Experiment(experiment_id="one", state=ExperimentState.STOPPED, arms=arms)
+    worse = ExperimentResult(
+        experiment_id="one", at_ms=T0, viewers=3, arms=(), lifts=(), sample_ratio_p=1.0,
+        verdict=Verdict.NO_WINNER, because="every other arm is worse than the control",
+    )  # fmt: skip
+    assert undecided(one, worse, "a") == []
+    assert undecided(one, worse, "b") == ["every other arm is worse than the control"]
 
 
 def test_what_cannot_be_read_or_run_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from tests.streams.serve.conftest import served
 from tests.streams.serve.stand import Stand
 from tests.streams.steps import T0
 
-EXAMPLES = {"viewer_id:path": "ada", "title_id:path": "tide", "experiment_id:path": "e"}
+EXAMPLES = {"viewer_id:path": "ada", "title_id:path": "tide", "experiment_id:path": "e", "rule_id:path": "r"}
 FREE = {"/livez", "/readyz", "/login", "/logout"}
 EXPECTED = {
     Scope.READ_PAGES: ("GET /v1/viewers/{viewer_id:path}/home", "GET /watch/{viewer_id:path}", "GET /"),

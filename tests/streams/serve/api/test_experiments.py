@@ -22,7 +22,7 @@ def _moments(viewers: int, minutes: int) -> Moments:
     return out
 
 
-def _fill(stand: Stand) -> None:
+def fill(stand: Stand) -> None:
     """Write three experiments: one rolled out, one whose split failed, one that nobody has seen."""
     about = {"arms": ARMS, "starts_at_ms": T0}
     rolled = Experiment(
@@ -43,7 +43,7 @@ def test_programs_read_the_same(stand: Stand) -> None:
     """Definitions in order of their ids, a result as it was published, and a problem where there is none."""
     with served(stand, model=False) as client:
         assert client.get("/v1/experiments").json() == {"experiments": []}
-        _fill(stand)
+        fill(stand)
         every = client.get("/v1/experiments").json()["experiments"]
         drafts = client.get("/v1/experiments", params={"state": "draft"}).json()["experiments"]
         good = client.get("/v1/experiments/good/results")
@@ -60,7 +60,7 @@ def test_experiments_are_shown(stand: Stand) -> None:
     """What runs, what it came to and on what evidence; words of others are escaped."""
     with served(stand, model=False) as client:
         assert "no experiment yet" in client.get("/console/experiments").text
-        _fill(stand)
+        fill(stand)
         page = client.get("/console/experiments")
     assert page.status_code == 200
     text = " ".join(page.text.split())
@@ -72,4 +72,4 @@ def test_experiments_are_shown(stand: Stand) -> None:
     assert "Longer &lt;lists&gt; are better." in text
     assert '<p class="trouble" role="alert"><b>sample ratio</b> 40 : 40 viewers' in text
     assert "No results yet" in text
-    assert text.index("good") < text.index("draft")
+    assert text.index('id="good"') < text.index('id="draft"')

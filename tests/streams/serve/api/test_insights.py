@@ -51,6 +51,8 @@ def facet(
 
 
 DEMAND = (
+    facet("genre:Drama", 0.11, 0.2),
+    facet("genre:Drama|mood:tender", 0.1, 0.01),
     facet("genre:Crime|mood:dark", 0.12, 0.015, 1.31),
     facet("genre:Comedy", 0.2, 0.4, 0.8),
     facet("genre:Comedy||KR", 0.3, 0.4, country="KR"),
@@ -93,7 +95,8 @@ def test_insights_over_http(stand: Stand) -> None:
         assert len(client.get("/v1/insights/titles?limit=1").json()["items"]) == 1
 
         wanted = client.get("/v1/insights/demand").json()
-        assert [item["key"] for item in wanted["facets"]] == ["genre:Crime|mood:dark", "genre:Comedy"]
+        scarce = ["genre:Crime|mood:dark", "genre:Drama|mood:tender", "genre:Drama", "genre:Comedy"]
+        assert [item["key"] for item in wanted["facets"]] == scarce
         assert [item["query"] for item in wanted["searches"]] == ["=heist", "tide"]
         falling = client.get("/v1/insights/demand?order=falling").json()["facets"]
         assert falling[0]["key"] == "genre:Comedy"
@@ -123,6 +126,8 @@ def test_insights_over_http(stand: Stand) -> None:
         assert demand_page.index("Crime") < demand_page.index("Comedy")
         assert "=heist" in demand_page
         assert "81 % of 210" in demand_page
+        assert "wider combination says the same" in demand_page
+        assert "↑ 1.31" in demand_page
         for order in Order:
             assert client.get(f"/console/insights?order={order}&country=KR").status_code == 200
 

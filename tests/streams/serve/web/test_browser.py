@@ -1,62 +1,29 @@
 """The page in a real Chromium: follows its viewer, works by keyboard, fits a phone, complains of nothing."""
 
-import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ActionChains, Keys
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.remote.webelement import WebElement
 
 from schemas import topics
 from schemas.codec import decode_event, encode
 from schemas.events import Impression, Play
 from schemas.pages import Home, RowKind
+from streams.stages.experiments.definitions import read_experiments
 from tests.streams.serve.api.test_insights import fill
 from tests.streams.serve.conftest import listening_server
 from tests.streams.serve.stand import Stand, page
-from tests.waiting import PATIENCE_S
+from tests.streams.serve.web.browsers import NEEDS_BROWSER, until
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 TOKEN = "a-token-of-" + "sixteen"
 NAMES = "return [...document.querySelectorAll('#rows .name')].map(one => one.textContent)"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (BROWSER and DRIVER), reason="no chromium and chromedriver on PATH"),
-]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[webdriver.Chrome]:
-    """Give a browser without a window."""
-    options = Options()
-    options.binary_location = BROWSER or ""
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, Service(DRIVER))
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def browser(chromium: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
-    """Give the browser; it must not have complained. Ask for it after the server, so that it leaves first."""
-    yield chromium
-    chromium.get("about:blank")
-    assert chromium.get_log("browser") == []
-
-
-def _until(browser: webdriver.Chrome, holds: Callable[[webdriver.Chrome], Any]) -> Any:
-    return WebDriverWait(browser, PATIENCE_S, poll_frequency=0.05).until(holds)
+pytestmark = [pytest.mark.slow, NEEDS_BROWSER]
 
 
 def test_the_page_follows_its_viewer(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
@@ -68,22 +35,22 @@ def test_the_page_follows_its_viewer(listening: tuple[str, Stand], browser: webd
     card = browser.find_elements(By.CSS_SELECTOR, "#rows .card")[1]
     ActionChains(browser).move_to_element(card).perform()
     card.find_element(By.CSS_SELECTOR, "button[value=play]").click()
-    _until(browser, lambda b: b.find_element(By.ID, "toasts").text == "Playing Paper Tide")
+    until(browser, lambda b: b.find_element(By.ID, "toasts").text == "Playing Paper Tide")
     found = [decode_event(message.value()) for message in stand.events()]
     (event,) = (one for one in found if isinstance(one, Play))
     assert (event.title_id, event.list_id, event.row, event.slot) == ("tide", "0-1-1", 0, 1)
 
     stand.put(topics.HOME, "ada", encode(page("ada", 2, "coast", "tide")))
-    _until(browser, lambda b: b.execute_script(NAMES) == ["Salt Coast", "Paper Tide"])
+    until(browser, lambda b: b.execute_script(NAMES) == ["Salt Coast", "Paper Tide"])
     assert browser.execute_script("return window.same")
     assert "page changed in" in browser.find_element(By.ID, "live-button").text
 
     browser.find_element(By.ID, "live-button").click()
     stand.put(topics.HOME, "ada", encode(page("ada", 3, "engine")))
-    _until(browser, lambda b: b.find_element(By.ID, "live-button").text == "on hold")
+    until(browser, lambda b: b.find_element(By.ID, "live-button").text == "on hold")
     assert browser.execute_script(NAMES) == ["Salt Coast", "Paper Tide"]
     browser.find_element(By.ID, "live-button").click()
-    _until(browser, lambda b: b.execute_script(NAMES) == ["Copper Engine"])
+    until(browser, lambda b: b.execute_script(NAMES) == ["Copper Engine"])
 
 
 IN_VIEW = """return [...document.querySelectorAll('#rows .card')].filter(card => {
@@ -124,7 +91,7 @@ def test_the_page_reports_what_was_seen(listening: tuple[str, Stand], browser: w
     browser.get(f"{address}/watch/ada")
     rows = {int(row) for row in browser.execute_script(IN_VIEW)}
     assert 0 < len(rows) < 6
-    _until(browser, lambda _: {row for row, _ in _seen(stand, "0-2-2")} >= rows | {0})
+    until(browser, lambda _: {row for row, _ in _seen(stand, "0-2-2")} >= rows | {0})
     first = _seen(stand, "0-2-2")
     assert {row for row, _ in first} == rows | {0}
     assert (first[0, 0].title_id, first[0, 0].artwork, first[0, 0].arm) == ("coast", "art-1", "art/best")
@@ -135,7 +102,7 @@ def test_the_page_reports_what_was_seen(listening: tuple[str, Stand], browser: w
 
     browser.refresh()
     browser.execute_script("document.querySelector('#rows .row:last-child').scrollIntoView()")
-    _until(browser, lambda _: 5 in {row for row, _ in _seen(stand, "0-2-2")})
+    until(browser, lambda _: 5 in {row for row, _ in _seen(stand, "0-2-2")})
     found = [decode_event(message.value()) for message in stand.events()]
     assert len({one.event_id for one in found}) == len(_seen(stand, "0-2-2"))
 
@@ -143,8 +110,8 @@ def test_the_page_reports_what_was_seen(listening: tuple[str, Stand], browser: w
     browser.execute_script(WATCH_SHIFTS)
     tops = browser.execute_script(TOPS)
     stand.put(topics.HOME, "ada", encode(_tall(3, "engine")))
-    _until(browser, lambda b: b.find_element(By.CSS_SELECTOR, ".hero h1").text == "Copper Engine")
-    _until(browser, lambda _: (0, 0) in _seen(stand, "0-3-3"))
+    until(browser, lambda b: b.find_element(By.CSS_SELECTOR, ".hero h1").text == "Copper Engine")
+    until(browser, lambda _: (0, 0) in _seen(stand, "0-3-3"))
     assert browser.execute_script(TOPS) == tops
     assert browser.execute_script("return window.shifted") < SHIFT
 
@@ -158,12 +125,12 @@ def test_it_works_without_a_mouse(address: str, browser: webdriver.Chrome) -> No
     assert browser.switch_to.active_element == covers[1]
     covers[1].send_keys(Keys.ENTER)
     dialog = browser.find_element(By.ID, "dialog")
-    _until(browser, lambda _: dialog.text.startswith("Paper Tide"))
+    until(browser, lambda _: dialog.text.startswith("Paper Tide"))
     ActionChains(browser).send_keys(Keys.ESCAPE).perform()
-    _until(browser, lambda _: not dialog.get_attribute("open"))
+    until(browser, lambda _: not dialog.get_attribute("open"))
     assert browser.switch_to.active_element == covers[1]
     browser.find_element(By.CSS_SELECTOR, "input[type=search]").send_keys("papr")
-    found = _until(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "#found .name"))
+    found = until(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "#found .name"))
     assert [one.text for one in found] == ["Paper Tide"]
 
 
@@ -173,17 +140,17 @@ def test_a_browser_signs_in_and_out(tmp_path: Path, browser: webdriver.Chrome) -
         browser.get(f"{address}/watch/ada")
         assert browser.switch_to.active_element.get_attribute("id") == "token"
         browser.switch_to.active_element.send_keys(TOKEN, Keys.ENTER)
-        _until(browser, lambda b: b.execute_script(NAMES) == ["Copper Engine", "Paper Tide"])
+        until(browser, lambda b: b.execute_script(NAMES) == ["Copper Engine", "Paper Tide"])
         assert browser.current_url == f"{address}/watch/ada"
         assert browser.execute_script("return document.cookie") == ""
         (cookie,) = browser.get_cookies()
         assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
         browser.find_element(By.CSS_SELECTOR, ".hero button[value=play]").click()
-        _until(browser, lambda b: b.find_element(By.ID, "toasts").text == "Playing Copper Engine")
+        until(browser, lambda b: b.find_element(By.ID, "toasts").text == "Playing Copper Engine")
         stand.put(topics.HOME, "ada", encode(page("ada", 2, "coast")))
-        _until(browser, lambda b: b.execute_script(NAMES) == ["Salt Coast"])
+        until(browser, lambda b: b.execute_script(NAMES) == ["Salt Coast"])
         browser.find_element(By.CSS_SELECTOR, "[aria-label='Sign out']").click()
-        _until(browser, lambda b: b.current_url == f"{address}/login")
+        until(browser, lambda b: b.current_url == f"{address}/login")
         browser.get(f"{address}/console")
         assert browser.current_url.startswith(f"{address}/login")
         browser.get("about:blank")
@@ -212,7 +179,7 @@ def test_it_fits_a_phone_and_names_everything(address: str, browser: webdriver.C
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/viewers", "/titles?id=tide", "/trending", "/insights", "/dead-letters", "/model"]
+    "path", ["", "/viewers", "/titles?id=tide", "/trending", "/insights", "/rules", "/dead-letters", "/model"]
 )
 def test_the_console_fits_a_phone_too(address: str, browser: webdriver.Chrome, path: str) -> None:
     """Tables scroll in their frames, the page does not."""
@@ -234,7 +201,7 @@ def test_insights_fit_a_phone(listening: tuple[str, Stand], browser: webdriver.C
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
         for path in ("/titles?id=tide", "/insights"):
-            _until(browser, lambda b, at=path: _holds_insights(b, f"{address}/console{at}"))
+            until(browser, lambda b, at=path: _holds_insights(b, f"{address}/console{at}"))
             assert browser.execute_script("return document.documentElement.scrollWidth") == 360
             texts = browser.find_elements(By.CSS_SELECTOR, ".panel > p")
             assert all(text.size["width"] < 360 for text in texts)
@@ -251,3 +218,48 @@ def _holds_insights(browser: webdriver.Chrome, address: str) -> bool:
     """Load a page; return whether it has insights."""
     browser.get(address)
     return "worker runs" not in browser.find_element(By.TAG_NAME, "main").text
+
+
+def test_an_operator_acts_in_the_browser(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
+    """By keyboard: an experiment is created, started, and not rolled out before its name is typed."""
+    address, stand = listening
+    browser.get(f"{address}/console/experiments")
+    browser.find_element(By.CSS_SELECTOR, "details.panel > summary").send_keys(Keys.ENTER)
+    name = until(browser, lambda b: b.find_element(By.ID, "experiment_id"))
+    until(browser, lambda _: name.is_displayed())
+    name.send_keys("trial")
+    browser.find_element(By.ID, "arm-1").send_keys("popular")
+    browser.find_element(By.ID, "ranking-1").send_keys("popularity")
+    name.send_keys(Keys.ENTER)
+    until(browser, lambda b: b.current_url.endswith("#trial"))
+    browser.find_element(By.CSS_SELECTOR, "#trial [aria-label='Start: trial']").click()
+    until(browser, lambda b: "running" in b.find_element(By.ID, "trial").text)
+    for typed, state in (("", "running"), ("trial", "rolled out")):
+        browser.find_element(By.CSS_SELECTOR, "#trial .steps summary").click()
+        confirm = browser.find_element(By.CSS_SELECTOR, "#trial [name=confirm]")
+        until(browser, lambda _, field=confirm: field.is_displayed())
+        confirm.send_keys(typed, Keys.ENTER)
+        until(browser, lambda b, old=confirm: not _is_there(old) and b.find_elements(By.ID, "trial"))
+        assert state in browser.find_element(By.CSS_SELECTOR, "#trial .state").text
+    assert read_experiments(stand.settings)["trial"].winner == "popular"
+    browser.get_log("browser")  # Chromium logs the 409 of the refusal
+
+
+def _is_there(element: WebElement) -> bool:
+    """Return whether an element is still of the page that is shown."""
+    try:
+        return element.is_enabled() or True
+    except StaleElementReferenceException:
+        return False
+
+
+def test_an_endpoint_is_tried_in_the_docs(address: str, browser: webdriver.Chrome) -> None:
+    """With the fields of the page; the answer is text, and the page stays."""
+    browser.get(f"{address}/docs")
+    form = browser.find_element(By.CSS_SELECTOR, "form.try[data-path='/v1/viewers/{viewer_id}/home']")
+    field = form.find_element(By.NAME, "viewer_id")
+    assert field.get_attribute("value") == "ada"
+    field.send_keys(Keys.ENTER)
+    until(browser, lambda _: "200" in form.find_element(By.TAG_NAME, "output").text)
+    assert '"viewer_id": "ada"' in form.find_element(By.TAG_NAME, "pre").text
+    assert "`" not in browser.find_element(By.TAG_NAME, "main").text

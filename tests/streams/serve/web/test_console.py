@@ -22,7 +22,7 @@ BROWSER = {"Accept": "text/html"}
 GOOD = b'{"type":"play","event_id":"e9","viewer_id":"ada","event_time_ms":1700000000000,"title_id":"tide"}'
 
 
-def _live(stand: Stand) -> None:
+def live(stand: Stand) -> None:
     """Let Ada watch one title and turn another down, and write what both stages make of it."""
     line = Line()
     down = Rate(event_id="r", viewer_id="ada", event_time_ms=T0 + 5, title_id="engine", stars=1.0)
@@ -40,7 +40,7 @@ def _live(stand: Stand) -> None:
     stand.put(topics.VIEWER_STATE, key.decode(), value)
 
 
-def _reject(stand: Stand, value: bytes) -> None:
+def reject(stand: Stand, value: bytes) -> None:
     """Write a dead letter."""
     error = DecodeError(Reason.OUT_OF_RANGE, "watched_s", "expected `float` >= 0.0")
     source = Source(topic="viewing.events.v1", partition=2, offset=41)
@@ -51,8 +51,8 @@ def _reject(stand: Stand, value: bytes) -> None:
 @pytest.fixture
 def console(stand: Stand) -> Iterator[TestClient]:
     """Give a client of a server on a cluster where something has happened."""
-    _live(stand)
-    _reject(stand, b'{"<b>":1}')
+    live(stand)
+    reject(stand, b'{"<b>":1}')
     with served(stand, model=False) as client:
         yield client
 
@@ -66,7 +66,8 @@ def test_a_few_requests_read_topics_and_others_never_wait(
         for _ in range(SCANS):
             held.enter_context(mirror.scan())
         for path in (
-            "/console", "/console/viewers?id=ada", "/console/titles?id=tide", "/console/dead-letters",
+            "/console/rules", "/console/preview", "/console/viewers?id=ada", "/console/titles?id=tide",
+            "/console/dead-letters",
             "/console/topics", "/console/model", "/console/experiments", "/v1/experiments",
         ):  # fmt: skip
             refused = console.get(path)
@@ -106,7 +107,10 @@ def test_it_shows_what_is_known(console: TestClient, stand: Stand) -> None:
         re.DOTALL,
     )
     assert "No worker answers" in model
-    assert "0 of 1" in console.get("/console/pulse").text
+    pulse = console.get("/console/pulse").text
+    assert "No worker answers" in pulse
+    assert "0 /s" not in pulse
+    assert "0 records" not in pulse
     assert "POST /v1/events" in console.get("/docs").text
 
 

@@ -1,0 +1,213 @@
+"""What operators do in the console: experiments and rules, their guards, who may, and what is recorded."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from msgspec import structs
+
+from schemas import topics
+from schemas.audit import AuditAction, AuditVia
+from schemas.codec import decode_audit, encode
+from schemas.experiment_results import ExperimentResult, Verdict
+from schemas.experiments import ExperimentState
+from schemas.rules import RuleKind
+from streams.config.settings import ServeSettings
+from streams.ops.access_keys import Scope, add_key
+from streams.stages.experiments.definitions import read_experiments
+from streams.stages.rules import read_rules
+from tests.streams.serve.conftest import served
+from tests.streams.serve.stand import Stand
+from tests.streams.steps import T0
+
+HERE = "/console/experiments"
+TRIAL = {
+    "experiment_id": "trial",
+    "about": "Popular titles <first>",
+    "metric": "watch_minutes",
+    "min_days": "7",
+    "min_viewers": "100",
+    "arm": ["control", "popular", ""],
+    "share": ["50", "50", ""],
+    "ranking": ["", "popularity", ""],
+    "changes": ["", '{"rows": 4}', ""],
+}
+EARLY = ExperimentResult(
+    experiment_id="trial", at_ms=T0, viewers=173, arms=(), lifts=(), sample_ratio_p=1.0,
+    verdict=Verdict.COLLECTING, because="80 of 100 viewers in the smallest arm, 0.1 of 7 days",
+)  # fmt: skip
+EXCLUDE = {"rule_id": "gone", "kind": "exclude", "titles": "paper tide", "countries": "de, in"}
+
+
+@pytest.fixture
+def console(stand: Stand) -> Iterator[TestClient]:
+    """Give a browser that does not follow redirects, on a server without keys."""
+    with served(stand, model=False) as client:
+        client.headers["Accept"] = "text/html"
+        client.follow_redirects = False
+        yield client
+
+
+def _log(stand: Stand) -> list[tuple[str, bool]]:
+    """Return actions of the audit log, and whether they were done."""
+    found = [decode_audit(message.value()) for message in stand.records(topics.AUDIT)]
+    return [(one.action, one.refused is None) for one in sorted(found, key=lambda one: one.at_ms)]
+
+
+def test_an_experiment_from_the_form_to_roll_back(console: TestClient, stand: Stand) -> None:
+    """Each step is offered in its state, does what the command does, and leads back to the experiment."""
+    made = console.post(HERE, data=TRIAL)
+    assert (made.status_code, made.headers["location"]) == (303, f"{HERE}#trial")
+    one = read_experiments(stand.settings)["trial"]
+    assert one.state is ExperimentState.DRAFT
+    assert [(arm.name, arm.share) for arm in one.arms] == [("control", 0.5), ("popular", 0.5)]
+    assert one.arms[1].treatment is not None
+    assert (one.arms[1].treatment.ranking, one.arms[1].treatment.rows) == ("popularity", 4)
+    page = console.get(HERE).text
+    assert "Popular titles &lt;first&gt;" in page
+    assert f'action="{HERE}/trial/start"' in page
+    assert f'action="{HERE}/trial/stop"' not in page
+    for step, state in (("start", "running"), ("stop", "stopped")):
+        assert console.post(f"{HERE}/trial/{step}").status_code == 303
+        assert read_experiments(stand.settings)["trial"].state == state
+    won = structs.replace(EARLY, verdict=Verdict.WINNER, winner="popular", because="popular: +9 %")
+    stand.put(topics.EXPERIMENT_RESULTS, "trial", encode(won))
+    assert "The results do not decide yet" not in console.get(HERE).text
+    assert console.post(f"{HERE}/trial/roll-out", data={"arm": "popular", "why": "won"}).status_code == 303
+    assert read_experiments(stand.settings)["trial"].winner == "popular"
+    assert f'action="{HERE}/trial/roll-back"' in console.get(HERE).text
+    assert console.post(f"{HERE}/trial/roll-back").status_code == 303
+    assert read_experiments(stand.settings)["trial"].state is ExperimentState.ROLLED_BACK
+    assert _log(stand) == [
+        (AuditAction.EXPERIMENT_CREATE, True),
+        (AuditAction.EXPERIMENT_START, True),
+        (AuditAction.EXPERIMENT_STOP, True),
+        (AuditAction.EXPERIMENT_ROLL_OUT, True),
+        (AuditAction.EXPERIMENT_ROLL_BACK, True),
+    ]
+
+
+def test_an_undecided_roll_out_says_what_is_missing_and_needs_the_name(
+    console: TestClient, stand: Stand
+) -> None:
+    """An empty confirmation and a wrong one change nothing; a failed split cannot be confirmed at all."""
+    console.post(HERE, data=TRIAL)
+    console.post(f"{HERE}/trial/start")
+    stand.put(topics.EXPERIMENT_RESULTS, "trial", encode(EARLY))
+    page = console.get(HERE).text
+    assert "The results do not decide yet.</b> 80 of 100 viewers in the smallest arm" in page
+    assert "type trial" in page
+    for confirm in ("", "trail"):
+        refused = console.post(f"{HERE}/trial/roll-out", data={"arm": "popular", "confirm": confirm})
+        assert refused.status_code in {409, 422}
+        assert 'role="alert"' in refused.text
+        assert read_experiments(stand.settings)["trial"].state is ExperimentState.RUNNING
+    assert (
+        console.post(f"{HERE}/trial/roll-out", data={"arm": "popular", "confirm": "trial"}).status_code == 303
+    )
+    assert read_experiments(stand.settings)["trial"].winner == "popular"
+    broken = structs.replace(EARLY, verdict=Verdict.SAMPLE_RATIO, because="1 : 9 viewers", sample_ratio_p=0.0)
+    stand.put(topics.EXPERIMENT_RESULTS, "trial", encode(broken))
+    refused = console.post(f"{HERE}/trial/roll-out", data={"arm": "control", "confirm": "trial"})
+    assert (refused.status_code, "1 : 9 viewers" in refused.text) == (409, True)
+    assert f'action="{HERE}/trial/roll-out"' not in refused.text
+    log = console.get("/console/access").text
+    assert "confirmed without a decision" in log
+    assert ">refused</b> trial is not rolled out: 1 : 9 viewers" in log
+
+
+def test_a_bad_definition_has_every_reason_and_keeps_what_was_typed(
+    console: TestClient, stand: Stand
+) -> None:
+    """From fields and from JSON; nothing is written, and no field that the contract lacks is passed over."""
+    typed = TRIAL | {"metric": "minutes", "share": ["50", "many", ""], "about": "kept"}
+    refused = console.post(HERE, data=typed)
+    assert refused.status_code == 422
+    for part in ("metric: expected one of watch_minutes", "arms[1].share: expected", 'value="kept"'):
+        assert part in refused.text
+    odd = console.post(HERE, data=TRIAL | {"changes": ["", "rows 4", ""]})
+    assert (odd.status_code, "the other changes of arm popular" in odd.text) == (422, True)
+    misspelt = console.post(HERE, data=TRIAL | {"changes": ["", '{"list_lenght": 4}', ""]})
+    assert "arms[1].treatment.list_lenght: no such field" in misspelt.text
+    by_json = console.post(HERE, data={"json": '{"experiment_id": "x", "arms": 3}'})
+    assert (by_json.status_code, "arms: expected" in by_json.text) == (422, True)
+    over = console.post(HERE, data=TRIAL | {"share": ["70", "50", ""]})
+    assert (over.status_code, "shares add up to 1.2" in over.text) == (409, True)
+    assert read_experiments(stand.settings) == {}
+    assert console.post(f"{HERE}/nope/start").status_code == 409
+
+
+def test_a_rule_from_the_form_to_its_end(console: TestClient, stand: Stand) -> None:
+    """A title is named by its name; stopped, started, removed once its name is typed."""
+    assert console.post("/console/rules", data=EXCLUDE).headers["location"] == "/console/rules#gone"
+    rule = read_rules(stand.settings)["gone"]
+    assert (rule.kind, rule.titles, rule.countries) == (RuleKind.EXCLUDE, ("tide",), ("DE", "IN"))
+    page = console.get("/console/rules").text
+    assert '<a href="/console/titles?id=tide">Paper Tide</a>' in page
+    for step, offered in (("stop", "start"), ("start", "stop")):
+        assert console.post(f"/console/rules/gone/{step}").status_code == 303
+        assert f'action="/console/rules/gone/{offered}"' in console.get("/console/rules").text
+    assert console.post("/console/rules/gone/remove", data={"confirm": "gon"}).status_code == 422
+    assert console.post("/console/rules/gone/remove", data={"confirm": "gone"}).status_code == 303
+    assert read_rules(stand.settings) == {}
+    assert _log(stand)[-1] == (AuditAction.RULE_REMOVE, True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"titles": "no such title"}, "the catalog has no title no such title"),
+        ({"kind": "boost"}, "a boost has a factor above 1"),
+        ({"kind": "boost", "factor": "much"}, "factor: expected"),
+        ({"tags": "colour:red"}, "is not a tag"),
+        ({"until": "tomorrow"}, "is no time"),
+        ({"rule_id": ""}, "rule_id: expected the required field"),
+    ],
+)
+def test_a_bad_rule_is_refused_with_the_reason(
+    console: TestClient, stand: Stand, changed: dict[str, str], why: str
+) -> None:
+    """What was typed stays in the form, and nothing is written."""
+    refused = console.post("/console/rules", data=EXCLUDE | {"note": "kept"} | changed)
+    assert refused.status_code in {409, 422}
+    assert why in refused.text.replace("&#39;", "'")
+    assert 'value="kept"' in refused.text
+    assert read_rules(stand.settings) == {}
+
+
+def test_who_may_not_act_is_offered_nothing_and_refused(stand: Stand, tmp_path: Path) -> None:
+    """A key for insights sees experiments and rules without a button; the log names the key that acts."""
+    path = tmp_path / "keys.json"
+    looks = {"Authorization": f"Bearer {add_key(path, 'content', (Scope.READ_INSIGHTS,))}"}
+    acts = {"Authorization": f"Bearer {add_key(path, 'olga', (Scope.OPERATE,))}"}
+    stand.settings = stand.settings.model_copy(update={"serve": ServeSettings(keys=path)})
+    with served(stand, model=False) as client:
+        assert client.post(HERE, data=TRIAL, headers=acts, follow_redirects=False).status_code == 303
+        for where in (HERE, "/console/rules"):
+            assert 'method="post" action="/console' not in client.get(where, headers=looks).text
+            assert 'method="post" action="/console' in client.get(where, headers=acts).text
+            assert client.post(where, data=EXCLUDE, headers=looks).status_code == 403
+        for step in ("start", "stop", "roll-out", "roll-back"):
+            assert client.post(f"{HERE}/trial/{step}", headers=looks).status_code == 403
+        log = " ".join(client.get("/console/access", headers=acts).text.split())
+        assert client.get("/console/access", headers=looks).status_code == 403
+    assert re.search(r"olga.*?over HTTP.*?experiment: create.*?#trial.*?>trial<.*?done", log)
+    assert "You are <b>olga</b>" in log
+    assert "<td>content</td><td>read:insights</td>" in log
+    assert not re.search("[0-9a-f]{64}|nearline_", log)
+    (record,) = [decode_audit(message.value()) for message in stand.records(topics.AUDIT)]
+    assert (record.actor, record.via, record.action) == ("olga", AuditVia.HTTP, AuditAction.EXPERIMENT_CREATE)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [HERE, f"{HERE}/trial/start", f"{HERE}/trial/roll-out", "/console/rules", "/console/rules/gone/remove"],
+)
+def test_another_site_changes_nothing(reader: TestClient, where: str) -> None:
+    """Neither on loopback without keys: the browser names the page that asks."""
+    data: dict[str, Any] = EXCLUDE | {"confirm": "gone"}
+    answer = reader.post(where, data=data, headers={"Origin": "https://evil.example"})
+    assert (answer.status_code, "origin" in answer.text) == (403, True)
