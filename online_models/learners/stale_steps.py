@@ -9,11 +9,45 @@ What counts is what the log says: a record names how many signals the sender's r
 (``seen``). Where batches of the titles stage are cut depends on the clock, and changes nothing.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from online_models.tables.layout import I4
+from online_models.jit import jit_inline
+from online_models.tables.layout import I4, I8
 
-__all__ = ["StaleSteps"]
+__all__ = ["StaleSteps", "StepCounts", "renew"]
+
+
+class StepCounts(NamedTuple):
+    """Counts by title, as kernels use them; call `renew` before those of a title are read or written.
+
+    What begins a new period changes one number, and not a row of each title: a million titles are 32 MB.
+    """
+
+    steps: I4
+    """[2, T, H] steps of the former period and of the present one. Without titles no gradient is stale."""
+    period: I8
+    """[T] number of the period in which a title was last renewed."""
+    present: I8
+    """[1] number of the present period."""
+
+
+@jit_inline
+def renew(counts: StepCounts, j: int) -> None:
+    """Bring the counts of a title up to the present period."""
+    gap = counts.present[0] - counts.period[j]
+    if gap > 0:
+        for h in range(counts.steps.shape[2]):
+            counts.steps[0, j, h] = counts.steps[1, j, h] if gap == 1 else 0
+            counts.steps[1, j, h] = 0
+        counts.period[j] = counts.present[0]
+
+
+def _counts(titles: int, horizons: int) -> StepCounts:
+    """Return zeros."""
+    steps = np.zeros((2, titles, horizons), np.int32)
+    return StepCounts(steps, np.zeros(titles, np.int64), np.zeros(1, np.int64))
 
 
 class StaleSteps:
@@ -30,17 +64,21 @@ class StaleSteps:
     Examples
     --------
     >>> stale = StaleSteps(1)
-    >>> stale.before(seen=10, learned=10, size=2)[1, 0] += 3
-    >>> int(stale.before(seen=10, learned=13, size=2).sum()), int(stale.before(13, 13, 2).sum())
-    (3, 0)
+    >>> def steps(seen: int, learned: int) -> int:
+    ...     counts = stale.before(seen, learned, size=2)
+    ...     renew(counts, 1)
+    ...     counts.steps[1, 1, 0] += 3
+    ...     return int(counts.steps[:, 1].sum()) - 3
+    >>> [steps(10, 10), steps(9, 13), steps(10, 16), steps(15, 19), steps(16, 22), steps(25, 25)]
+    [0, 3, 6, 9, 6, 0]
     """
 
     def __init__(self, horizons: int) -> None:
-        self._steps: I4 = np.zeros((2, 0, horizons), np.int32)
+        self._counts = _counts(0, horizons)
         self._begun = 0
 
-    def before(self, seen: int, learned: int, size: int) -> I4:
-        """Return the counts before a record; whoever learns it adds to the second of them.
+    def before(self, seen: int, learned: int, size: int) -> StepCounts:
+        """Return the counts before a record; whoever learns it adds to those of the present period.
 
         Parameters
         ----------
@@ -50,21 +88,13 @@ class StaleSteps:
             Signals that have been learned here.
         size
             Rows of titles.
-
-        Returns
-        -------
-        steps
-            [2, size, horizons].
         """
-        if self._steps.shape[1] < size:
-            grown = np.zeros((2, size, self._steps.shape[2]), np.int32)
-            grown[:, : self._steps.shape[1]] = self._steps
-            self._steps = grown
-        if seen >= learned:
-            self._steps[:] = 0
+        former = self._counts
+        if (known := former.period.size) < size:
+            self._counts = grown = _counts(size, former.steps.shape[2])
+            grown.steps[:, :known], grown.period[:known] = former.steps, former.period
+            grown.present[:] = former.present
+        if seen >= self._begun:  # nothing of the former period is unknown, or nothing at all
+            self._counts.present[0] += 2 if seen >= learned else 1
             self._begun = learned
-        elif seen >= self._begun:
-            self._steps[0] = self._steps[1]
-            self._steps[1] = 0
-            self._begun = learned
-        return self._steps
+        return self._counts

@@ -15,7 +15,7 @@ from online_models.config import WAYS
 from online_models.feedback.interaction_state import POSITIVE, REJECT, TOUCH
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.learners.factorization import SMALL, draw_negatives, next_stamp, scratch, softmax_gradient
-from online_models.learners.stale_steps import StaleSteps
+from online_models.learners.stale_steps import StaleSteps, StepCounts, renew
 from online_models.learners.tag_vectors import learn_tags, move_tags
 from online_models.tables.derived_columns import count_positives, is_stale
 from online_models.tables.hashing import below, fill_shards, mix
@@ -78,11 +78,13 @@ def learn_outputs(
 
 
 @jit_no_alloc
-def learn_inputs(titles: Titles, params: Params, owned: I4, signals: Signals, i: int, steps: I4) -> None:
+def learn_inputs(
+    titles: Titles, params: Params, owned: I4, signals: Signals, i: int, stale: StepCounts
+) -> None:
     """Propagate the gradient of a representation to the input vectors of the history.
 
-    ``steps`` [2, T, H] counts the steps that the gradients do not know of (`learners.stale_steps`): they make
-    further ones shorter. Without rows all gradients are up to date.
+    ``stale`` counts the steps that the gradients do not know of (`learners.stale_steps`): they make further
+    ones shorter.
     """
     k, depth = params.factors, signals.depth[i]
     for h in range(params.horizons.size if depth > 0 else 0):
@@ -105,7 +107,9 @@ def learn_inputs(titles: Titles, params: Params, owned: I4, signals: Signals, i:
                 part = a * share_of(params, signals.history[i, step], step >= signals.session_items[i])
                 titles.acc[j, 2 + h] += part * part * square / np.float32(k)
                 rate = np.float32(params.learning_rate) * part / np.sqrt(titles.acc[j, 2 + h])
-                if steps.shape[1] > 0:
+                if stale.period.size > 0:
+                    renew(stale, j)
+                    steps = stale.steps
                     rate /= np.sqrt(np.float32(1.0) + (steps[0, j, h] + steps[1, j, h]) / STALE_STEPS)
                     steps[1, j, h] += 1
                 for f in range(h * k, (h + 1) * k):
@@ -189,7 +193,7 @@ def learn_title(
     signals: Signals,
     i: int,
     work: Scratch,
-    steps: I4,
+    stale: StepCounts,
 ) -> None:
     """Learn a positive, for the titles of this shard (``owned``)."""
     t = signals.title[i]
@@ -205,7 +209,7 @@ def learn_title(
             move_tags(titles, work.tags)
         count_positives(titles, params, 1)
     if params.negatives > 0:
-        learn_inputs(titles, params, owned, signals, i, steps)
+        learn_inputs(titles, params, owned, signals, i, stale)
     learn_pairs(titles, params, owned, signals, i)
 
 
@@ -217,12 +221,12 @@ def absorb_one(
     signals: Signals,
     i: int,
     work: Scratch,
-    steps: I4,
+    stale: StepCounts,
 ) -> None:
     """Learn one signal on the titles' side."""
     t = signals.title[i]
     if signals.action[i] == POSITIVE:
-        learn_title(titles, params, owned, signals, i, work, steps)
+        learn_title(titles, params, owned, signals, i, work, stale)
     elif owned[t] and signals.action[i] == REJECT:
         change_weight(titles, params, signals, i, 1)
     elif owned[t] and signals.action[i] == TOUCH:
@@ -230,11 +234,11 @@ def absorb_one(
 
 
 @jit
-def absorb(titles: Titles, params: Params, owned: I4, signals: Signals, steps: I4) -> None:
+def absorb(titles: Titles, params: Params, owned: I4, signals: Signals, stale: StepCounts) -> None:
     """Learn a batch of signals on the titles' side."""
     work = scratch(titles, params)
     for i in range(signals.title.size):
-        absorb_one(titles, params, owned, signals, i, work, steps)
+        absorb_one(titles, params, owned, signals, i, work, stale)
     move_tags(titles, work.tags)
 
 
@@ -304,8 +308,8 @@ class TitleSide:
             Signals that the replica of the sender had learned, and this side has. Default: equally many.
         """
         titles = self.titles.arrays
-        steps = self._stale.before(seen, learned, titles.bias.size)
-        absorb(titles, self.titles.params, self.owned(), signals, steps)
+        stale = self._stale.before(seen, learned, titles.bias.size)
+        absorb(titles, self.titles.params, self.owned(), signals, stale)
         self.titles.norms.invalidate()
         paired = signals.history[:, : self.titles.params.window]
         entries = paired[np.arange(paired.shape[1]) < signals.depth[:, None]]

@@ -18,6 +18,7 @@ from online_models.learners.blender import (
     learn_weights,
 )
 from online_models.learners.factorization import next_stamp, represent, scratch
+from online_models.learners.stale_steps import StepCounts
 from online_models.learners.tag_vectors import move_tags
 from online_models.learners.title_side import absorb_one
 from online_models.learners.viewer_updates import begin_signal, learn_rejection, learn_viewer, update_history
@@ -169,11 +170,12 @@ def prequential(
     tested, and inf for a title never watched before.
     """
     work, size = scratch(titles, params), 0
+    # titles learn event by event: no gradient is stale
+    stale = StepCounts(np.zeros((2, 0, 0), np.int32), np.zeros(0, np.int64), np.zeros(1, np.int64))
     for i in range(tested.size):
         if tested[i]:
             size = titles.bias.size
     at = prequential_scratch(params, weights, tags, size)
-    steps = np.zeros((2, 0, 0), np.int32)  # titles learn event by event: no gradient is stale
     ranks[:] = -1.0
     for i in range(feedback.viewer.size):
         v = feedback.viewer[i]
@@ -188,7 +190,7 @@ def prequential(
         elif action == REJECT and params.taste_rejection > 0:
             learn_rejection(titles, viewers, params, v, signals, 0, work)
         for o in range(spare):
-            absorb_one(titles, params, owned, signals, o, work, steps)
+            absorb_one(titles, params, owned, signals, o, work, stale)
         update_history(viewers, params, feedback, i, action, signals, 0)
     move_tags(titles, work.tags)
 
