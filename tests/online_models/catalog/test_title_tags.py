@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from online_models.artwork.features import TasteFeatures
+from online_models.artwork.features import TasteFeatures, word_of
 from online_models.catalog.catalog import Catalog
 from online_models.catalog.title_tags import TitleTags, labels_of
 from online_models.catalog.vocabulary import canonical_keys
@@ -101,7 +101,34 @@ def test_who_keeps_numbers_of_tags_learns_that_they_mean_something_else() -> Non
     catalog.put(Title(title_id="b", tags=Tags(genre=("Crime",))))
     assert catalog.tag_names[number] == "genre:Crime"
     assert (stated("genre:Crime"), stated("genre:Drama")) == (number, -1)
-    assert taste.of(slot).vocabulary == ["Crime", "War"]
+    taste.of(slot)
+    assert _words_of(taste) == [
+        None if name is None else name.partition(":")[2] for name in catalog.tag_names
+    ]
+
+
+@given(RECORDS)
+def test_words_that_are_numbered_one_by_one_are_in_the_order_of_the_alphabet(
+    records: list[tuple[int, list[str]]],
+) -> None:
+    """As if all of them were numbered anew; words of tags that are gone do not pile up."""
+    catalog = Catalog(TitleTable(ModelConfig()))
+    viewers = ViewerTable(ModelConfig(), 4)
+    taste, slot = TasteFeatures(viewers, catalog), viewers.acquire(["ada"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numbering, "PAUSE", 0)
+        for n, (row, genres) in enumerate(records):
+            tags = Tags(genre=tuple(dict.fromkeys(f"{name} {n // 2}" for name in genres)))
+            catalog.put(Title(title_id=f"t{row}", tags=tags, release_ms=0))
+            vocabulary = list(taste.of(slot).vocabulary)
+            assert vocabulary == sorted(set(vocabulary))
+            assert _words_of(taste) == [word_of(label) for label in catalog.tag_names]
+            assert len(vocabulary) <= 3 * len(catalog.tag_names)
+
+
+def _words_of(taste: TasteFeatures) -> list[str | None]:
+    """Return the word of each tag by its number."""
+    return [None if number < 0 else taste._vocabulary[number] for number in taste._word.tolist()]
 
 
 def test_decades() -> None:
