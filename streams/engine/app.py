@@ -11,7 +11,6 @@ import gc
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 from typing import Protocol
 
 import structlog
@@ -26,6 +25,7 @@ from streams.engine.faust_app import App
 from streams.engine.folder_lock import locked_folder
 from streams.engine.stage import StageSpec
 from streams.engine.state import StoreMemory
+from streams.engine.step_permits import StepPermits
 from streams.engine.task_manager import TaskManager
 from streams.engine.topic_check import TopicCheck
 from streams.engine.transactions import PRODUCER
@@ -136,7 +136,7 @@ def build_app(
         identity=check.identity,
         delete_retention_s=check.delete_retention_s,
         memory=memory,
-        step_permits=BoundedSemaphore(settings.threads),
+        step_permits=StepPermits(settings.threads),
         failpoint=failpoint,
         trace=tracing(otlp_provider(settings.consumer_group)) if settings.traces else no_trace,
     )

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 __all__ = ["Slice", "SliceQueue"]
@@ -37,7 +38,7 @@ class Slice:
 
 
 class SliceQueue:
-    """Records of one partition that wait for the batch in flight.
+    """Records of one partition that wait for the batch in flight; safe from any thread.
 
     Examples
     --------
@@ -58,15 +59,27 @@ class SliceQueue:
         """Records in the queue."""
         self.size = 0
         """Bytes in the queue."""
+        self._lock = Lock()  # the event loop puts, the thread of a batch takes
 
     def put(self, records: Sequence[Any], size: int) -> None:
         """Append records; they have `size` bytes in total."""
-        self._slices.append((records, size))
-        self.events += len(records)
-        self.size += size
+        with self._lock:
+            self._slices.append((records, size))
+            self.events += len(records)
+            self.size += size
 
     def take(self, *, max_events: int, max_bytes: int) -> list[Any]:
         """Return the next batch within both limits; at least one record if any is queued."""
+        with self._lock:
+            return self._take(max_events, max_bytes)
+
+    def clear(self) -> None:
+        """Drop everything."""
+        with self._lock:
+            self._slices.clear()
+            self.events = self.size = 0
+
+    def _take(self, max_events: int, max_bytes: int) -> list[Any]:
         batch: list[Any] = []
         room = max_bytes
         while self._slices and len(batch) < max_events:
@@ -77,11 +90,6 @@ class SliceQueue:
             room -= self._cut(max(count, 1))
             batch.extend(records[: max(count, 1)])
         return batch
-
-    def clear(self) -> None:
-        """Drop everything."""
-        self._slices.clear()
-        self.events = self.size = 0
 
     def _cut(self, count: int) -> int:
         """Remove the first records of the first slice; return their bytes."""

@@ -1,7 +1,6 @@
 """What all partitions of a worker share."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from streams.clock import now_ms
 from streams.engine.applied import Origin
 from streams.engine.stage import StageSpec
 from streams.engine.state import StoreMemory
+from streams.engine.step_permits import StepPermits
 from streams.engine.store_identity import StoreIdentity
 from streams.kafka.clients import Consumer, Producer
 from streams.telemetry.metrics import Metrics
@@ -55,8 +55,8 @@ class WorkerContext:
     memory: StoreMemory
     """Cache and write buffers that the databases share."""
 
-    step_permits: AbstractContextManager[object] = field(default_factory=nullcontext)
-    """Held while a step computes: a semaphore bounds how many do so at the same time. Default: no bound."""
+    step_permits: StepPermits = field(default_factory=lambda: StepPermits(64))
+    """Held while a step computes: they bound how many do so at the same time. Default: the largest bound."""
 
     failpoint: Failpoint = no_failpoint
     """Called at in_restore, mid_produce, before_commit, after_commit, after_store."""

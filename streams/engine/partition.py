@@ -2,11 +2,12 @@
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from operator import attrgetter
 from threading import Event
+from typing import NamedTuple
 
 import structlog
 
@@ -30,6 +31,16 @@ __all__ = ["Partition", "unapplied"]
 _LOG = structlog.get_logger(__name__)
 
 _offset = attrgetter("offset")
+
+
+class _Computed(NamedTuple):
+    """What a batch changes, before any of it is visible."""
+
+    outcome: Outcome
+    batch: Sequence[Record]
+    """The records that are part of it."""
+    blamed: Sequence[Record]
+    """Those on which the marker falls if it cannot be committed; none if a flush is part of it."""
 
 
 class Partition:
@@ -167,39 +178,22 @@ class Partition:
         StreamError
             Committing or writing failed. In any case the process has to end.
         """
-        batch = unapplied(records, self.applied)
-        if not batch and not self._flush_is_due():
-            return
-        assert self._transactions is not None and self._store is not None  # noqa: S101, PT018
-        times, outcome = [time.perf_counter()], Outcome()
-        blamed = batch  # on whom the marker falls if something raises; no record during a flush
-        silent = self._is_silent()
-        try:
-            if batch and self._marker and self._marker.is_poison(batch[0].offset):
-                outcome.dead_letters.extend(self._poison_letters(batch[0]))
-            elif batch:
-                outcome, batch = self._processed(batch)
-            if silent:
-                outcome.dead_letters.clear()
-            if self._flush_is_due():
-                blamed = ()
-                outcome.add(self._flush())
-            applied = batch[-1].offset if batch else self.applied
-            times.append(time.perf_counter())
-            position = self._transactions.commit(outcome, applied)
-        except StepFailedError as error:
-            self._write_marker(blamed, error)
-            raise
-        times.append(time.perf_counter())
-        self._context.failpoint("after_commit")
-        self._store.write(outcome.rows, applied=applied, changelog_position=position)
-        self._store.erase(outcome.erased)
-        self._context.failpoint("after_store")
-        times.append(time.perf_counter())
-        self.applied = applied
-        self._observe(batch, outcome, times)
-        if self._marker and applied >= self._marker.last:
-            self._clear_marker()
+        self.process_next(lambda: records)
+
+    def process_next(self, take: Callable[[], Sequence[Record]]) -> Sequence[Record]:
+        """Take a batch as soon as its step may run, and process it as :meth:`process` does; return it.
+
+        What arrives while the step waits for a permit is part of the batch.
+        """
+        began = time.perf_counter()
+        with self._context.step_permits.one(self.spec.yields_s):
+            records = take()
+            batch = unapplied(records, self.applied)
+            if not batch and not self._flush_is_due():
+                return records
+            computed = self._compute(batch)
+        self._apply(computed, began)
+        return records
 
     def close(self) -> None:
         """Close the step, close the database, release the producer.
@@ -253,12 +247,53 @@ class Partition:
                 "source_gap", missing=missing, applied=self.applied, first=low, next="raise retention.ms"
             )
 
+    def _compute(self, batch: Sequence[Record]) -> "_Computed":
+        """Compute what a batch changes, and the output that is due; if the step raises, leave a marker."""
+        outcome = Outcome()
+        blamed = batch  # on whom the marker falls if something raises; no record during a flush
+        silent = self._is_silent()
+        try:
+            if batch and self._marker and self._marker.is_poison(batch[0].offset):
+                outcome.dead_letters.extend(self._poison_letters(batch[0]))
+            elif batch:
+                outcome, batch = self._processed(batch)
+            if silent:
+                outcome.dead_letters.clear()
+            if self._flush_is_due():
+                blamed = ()
+                outcome.add(self._flush())
+        except StepFailedError as error:
+            self._write_marker(blamed, error)
+            raise
+        return _Computed(outcome, batch, blamed)
+
+    def _apply(self, computed: "_Computed", began: float) -> None:
+        """Commit what was computed, then write it to the store."""
+        assert self._transactions is not None and self._store is not None  # noqa: S101, PT018
+        outcome, batch, blamed = computed
+        times = [began, time.perf_counter()]
+        applied = batch[-1].offset if batch else self.applied
+        try:
+            position = self._transactions.commit(outcome, applied)
+        except StepFailedError as error:
+            self._write_marker(blamed, error)
+            raise
+        times.append(time.perf_counter())
+        self._context.failpoint("after_commit")
+        self._store.write(outcome.rows, applied=applied, changelog_position=position)
+        self._store.erase(outcome.erased)
+        self._context.failpoint("after_store")
+        times.append(time.perf_counter())
+        self.applied = applied
+        self._observe(batch, outcome, times)
+        if self._marker and applied >= self._marker.last:
+            self._clear_marker()
+
     @contextmanager
     def _step_errors(self, where: str) -> Iterator[None]:
-        """Take a permit for the step to run; what the step raises becomes a `StepFailedError`."""
+        """Turn what the step raises into a `StepFailedError`."""
         try:
-            with self._context.step_permits:
-                yield
+            yield
         except (StreamError, MemoryError):
             raise
         except Exception as error:

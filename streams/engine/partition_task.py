@@ -1,19 +1,22 @@
 """The task of one assigned partition, on the event loop: restore it, queue its records, run its batches.
 
-Records that arrive while a batch is in flight wait and form the next batch, up to a limit. So batches are
-small and fast at low load, large and cheap at high load, and nothing has to be tuned.
+Records that arrive while a batch is in flight, or while the next one waits for its permit to compute, form
+the next batch, up to a limit. So batches are small and fast at low load, large and cheap at high load, and
+nothing has to be tuned.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from streams.engine.batching import Slice, SliceQueue
 from streams.engine.partition import Partition
+from streams.engine.stage import Record
 from streams.errors import AbandonedError
 
 __all__ = ["PartitionTask", "Seek", "TaskContext"]
@@ -78,7 +81,7 @@ class PartitionTask:
         self._seeked = False
         self._queue, self._wakeup = SliceQueue(), asyncio.Event()
         self._closing = False
-        self._batch: asyncio.Future[None] | None = None
+        self._batch: asyncio.Future[Sequence[Record]] | None = None
         self._opening: asyncio.Future[None] | None = None
         self._rewinding: asyncio.Task[None] | None = None
         self._started = float("-inf")
@@ -181,21 +184,27 @@ class PartitionTask:
     async def _process_next(self) -> None:
         """Wait until records may be processed or deferred output is due, then run one batch."""
         await self._wait_for_work()
-        spec, partition = self.partition.spec, self.partition
-        batch = self._queue.take(max_events=partition.max_events(), max_bytes=spec.max_bytes)
         if not self._queue.events:
             self._wakeup.clear()
-        if not batch and self._due_s() != 0.0:
-            return
+            if self._due_s() != 0.0:
+                return
         loop = asyncio.get_running_loop()
         self._started = loop.time()
-        self._batch = loop.run_in_executor(self._context.batches, partition.process, batch)
+        process = partial(self.partition.process_next, self._take)
+        self._batch = batch = loop.run_in_executor(self._context.batches, process)
         try:
-            await self._batch
+            records = await batch
         finally:
             self._batch = None
-        if batch and partition.applied < batch[-1].offset and not self._closing:
+        if not self._queue.events:
+            self._wakeup.clear()
+        if records and self.partition.applied < records[-1].offset and not self._closing:
             await self.rewind()
+
+    def _take(self) -> Sequence[Record]:
+        """Take the next batch out of the queue, in its thread."""
+        partition = self.partition
+        return self._queue.take(max_events=partition.max_events(), max_bytes=partition.spec.max_bytes)
 
     async def _wait_for_work(self) -> None:
         """Wait for records and for the interval and the gate of the stage, or until output is due."""

@@ -216,6 +216,9 @@ class StageSpec:
     min_interval_s: float = 0.0
     """Minimum seconds between the starts of two batches of a partition."""
 
+    yields_s: float = 0.0
+    """Seconds for which its steps let those of other stages go first (:mod:`streams.engine.step_permits`)."""
+
     gate: Callable[[int], Awaitable[bool]] | None = None
     """Awaited on the event loop before each batch of a partition, repeatedly until it returns true. It bounds
     the lead over a replica, and lets another model version go first. None: no gate."""

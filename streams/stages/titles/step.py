@@ -31,6 +31,9 @@ from streams.stages.wire import partition_rows, segment_rows, title_rows
 from streams.stages.wire.signals import unpack
 
 STAGE = "titles"
+YIELDS_S = 0.1
+"""Seconds for which a batch of titles lets those of viewers go first: as long as between two of its batches.
+Somebody waits for a page, and nobody for what the next pages learn from it."""
 
 
 def _nothing(keys: U8) -> NDArray[np.bool_]:
@@ -78,6 +81,7 @@ def titles_spec(
         max_events=settings.titles_batch_events,
         max_bytes=settings.viewers_batch_bytes * 8,
         min_interval_s=settings.titles_floor_s,
+        yields_s=YIELDS_S,
         layout=TITLE_ROWS.layout(settings.model),
         shards=settings.title_shards,
     )

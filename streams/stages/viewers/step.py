@@ -64,6 +64,9 @@ if TYPE_CHECKING:
 __all__ = ["STAGE", "ViewersStage", "ViewersStep"]
 
 STAGE = "viewers"
+FLUSHED_PAGES = 256
+"""Pending pages in one flush, at .2 to .4 ms each: they are in the transaction of a batch, whose own pages
+wait for them. Whatever else is due comes with the next batch, at once."""
 _ON_TASTE = action_table(Action.POSITIVE, Action.REJECT, Action.KNOWN)
 """Effects that change a plain list."""
 _WITHOUT_PAGE = action_table(Action.IMPRESSION, Action.SEARCH_CLICK, Action.IGNORED)
@@ -154,7 +157,7 @@ class ViewersStage:
             cutover=cutover,
             throttle=throttle,
             step=step,
-            max_pages=settings.viewers_batch_events,
+            max_pages=min(FLUSHED_PAGES, settings.viewers_batch_events),
             table_letters=TableLetters(store, unusable) if unusable else None,
         )
 

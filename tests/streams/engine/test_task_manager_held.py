@@ -11,6 +11,7 @@ import pytest
 from streams.engine.applied import Origin
 from streams.engine.partition import Partition
 from streams.engine.stage import StageSpec
+from streams.engine.step_permits import StepPermits
 from streams.engine.task_manager import TaskManager
 from streams.errors import AbandonedError
 from tests.streams.doubles import DeferringStep, Log, Producer, fold_spec, record, worker_context
@@ -68,6 +69,33 @@ async def test_gate_and_interval_hold_batches_back(
     offer(held, fetcher.fetch(3))
     await held.close()
     held.shutdown()
+    assert not deaths
+
+
+async def test_records_that_come_while_a_step_waits_for_its_permit_are_in_its_batch(
+    log: Log, tmp_path: Path, deaths: list[BaseException]
+) -> None:
+    """Another step computes: the batch is not cut before it may; what a rebalance drops is not in it."""
+    permits, spec = StepPermits(1), replace(fold_spec(), max_events=100)
+    context = replace(worker_context(log, tmp_path), step_permits=permits)
+    tasks = TaskManager([spec], context, threads=1, die=deaths.append)
+    fetcher = Fetcher(log, tasks)
+    await assigned(tasks)
+    with permits.one():
+        offer(tasks, fetcher.fetch(3))
+        await until(lambda: permits.waiting == 1)
+        offer(tasks, fetcher.fetch(3))
+    await until(lambda: tasks.positions() == {IN: 6})
+    assert log.topics["log", 0].count(None) == 1  # the marker of one transaction
+    with permits.one():
+        offer(tasks, fetcher.fetch(3))
+        await until(lambda: permits.waiting == 1)
+        quiet = asyncio.create_task(tasks.quiesce())
+        await until(lambda: tasks.tasks[IN].queued == (0, 0))
+    await quiet
+    assert tasks.positions() == {IN: 6}
+    await tasks.close()
+    tasks.shutdown()
     assert not deaths
 
 
