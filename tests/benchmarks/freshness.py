@@ -23,7 +23,7 @@ from tests.benchmarks.workers import MeteredWorker
 
 KNOWN = 60_000
 """Events before the figures begin: a model of ten thousand titles, from which all lists are made."""
-RATES = (1_000, 10_000)
+RATES = (1_000, 5_000, 10_000)
 SECONDS = 10.0
 LEFT_OUT_S = 3.0
 """Of each rate's beginning."""
@@ -42,15 +42,22 @@ def freshness(bench: Bench) -> dict[str, Any]:
     settings = bench.settings("freshness")
     make_topics(settings)
     produce(settings, KNOWN)
-    out: dict[str, Any] = {"freshness_ms": {}, "lists_per_s": {}}
+    out: dict[str, Any] = {"freshness_ms": {}, "lists_per_s": {}, "cores": {}, "events_per_batch": {}}
+    out |= {"way_of_an_event_ms": {}, "batches_ms": {}}
     state = bench.state("freshness")
     with bench.shared(), MeteredWorker(settings, state, bench.cores, EVERY_LIST) as worker:
-        worker.answered(KNOWN, learned=True)
+        last = worker.answered(KNOWN, learned=True)
         for rate in RATES:
+            first = last
             waits, seconds = _at(settings, rate)
+            last = worker.look()
             p50, p99 = np.percentile(waits, (50, 99)).tolist()
             out["freshness_ms"][str(rate)] = {"p50": round(p50, 1), "p99": round(p99, 1)}
             out["lists_per_s"][str(rate)] = round(len(waits) / seconds)
+            out["cores"][str(rate)] = round(last.cpu_since(first) / SECONDS, 2)
+            out["events_per_batch"][str(rate)] = round(last.events_since(first) / last.batches_since(first))
+            out["way_of_an_event_ms"][str(rate)] = last.delays_since(first)
+            out["batches_ms"][str(rate)] = last.waits_since(first)
     return out
 
 

@@ -7,8 +7,10 @@ take (event loop, fetcher, the driver, RocksDB) is read from the kernel, by thre
 one could measure.
 
 ``kind="wall"`` are the seconds that passed in a batch as a whole, in its step, its transaction and the write
-of its store, and ``kind="turn"`` the CPU of its thread meanwhile: the difference was spent waiting, for a
-permit, the interpreter's lock, a core or the broker.
+of its store, ``kind="turn"`` the CPU of its thread meanwhile, and ``kind="core"`` the seconds in which it
+could have run and had no core. The rest was spent waiting for a permit, the interpreter's lock or the broker.
+``kind="delay"`` are the same seconds times the events of the batch, and before them what passed from the
+sending of each event to its step (``waited``): divided by the events they are the way of an average event.
 """
 
 import functools
@@ -17,7 +19,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from online_models.learners.title_side import TitleSide
 from online_models.ranking.viewer_side import ViewerSide
 from streams import cli
 from streams.engine.partition import Partition
+from streams.engine.stage import Record
 from streams.engine.state import Store
 from streams.engine.transactions import Transactions
 from streams.stages.titles.trending import TrendingLists
@@ -41,7 +44,7 @@ from streams.stages.wire import title_rows, viewer_rows
 from streams.telemetry.metrics import Metrics
 
 STEPS: list[tuple[Any, str, str]] = [
-    (Partition, "process", "rest"),
+    (Partition, "process_next", "rest"),
     (EventDecoder, "decode", "decode"),
     (SignalRows, "columns", "columns"),
     (ViewerSide, "admit", "columns"),
@@ -66,12 +69,13 @@ STEPS: list[tuple[Any, str, str]] = [
 """Owner, function, name of the step."""
 
 TURNS: list[tuple[Any, str, str]] = [
-    (Partition, "_processed", "step"),
+    (Partition, "_compute", "step"),
     (Transactions, "commit", "transaction"),
     (Store, "write", "store"),
-    (Partition, "process", "batch"),
+    (Partition, "process_next", "batch"),
 ]
-"""Owner, function, name: of what the waiting is measured. The last is outermost."""
+"""Owner, function, name: of what the waiting is measured. The last is outermost: besides what the others wait
+for it waits for its permit."""
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -96,7 +100,7 @@ class Meter(Collector):
             local = self._local
             before = getattr(local, "inside", 0.0)
             if whole:
-                local.stage = args[0].spec.name
+                local.stage, local.events = args[0].spec.name, 0
             local.inside, start = 0.0, time.thread_time()
             try:
                 return inner(*args, **kwargs)
@@ -105,7 +109,7 @@ class Meter(Collector):
                 self.steps[f"{getattr(local, 'stage', 'reader')}: {step}"] += took - local.inside
                 local.inside = before + took
                 if whole:
-                    self._end(args[0], len(args[1]))
+                    self._end(args[0], local.events)
 
         setattr(owner, name, outer)
 
@@ -115,15 +119,35 @@ class Meter(Collector):
 
         @functools.wraps(inner)
         def outer(*args: Any, **kwargs: Any) -> Any:
-            wall, cpu = time.perf_counter(), time.thread_time()
+            wall, cpu, core = time.perf_counter(), time.thread_time(), self._core_wait()
+            if computes:
+                self._begin(args[0], args[1])
             try:
                 return inner(*args, **kwargs)
             finally:
+                passed = time.perf_counter() - wall
                 name = f"{getattr(self._local, 'stage', 'reader')}: {turn}"
                 self._turns["turn", name] += time.thread_time() - cpu
-                self._turns["wall", name] += time.perf_counter() - wall
+                self._turns["core", name] += self._core_wait() - core
+                self._turns["wall", name] += passed
+                self._turns["delay", name] += passed * getattr(self._local, "events", 0)
 
+        computes = (owner, name) == (Partition, "_compute")
         setattr(owner, name, outer)
+
+    def _core_wait(self) -> float:
+        """Return the seconds that this thread has waited for a core."""
+        if not hasattr(self._local, "schedstat"):
+            self._local.schedstat = os.open(
+                f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY
+            )
+        return int(os.pread(self._local.schedstat, 64, 0).split()[1]) / 1e9
+
+    def _begin(self, partition: Partition, records: Sequence[Record]) -> None:
+        """Note the batch of this thread, and how long its records have waited for it."""
+        self._local.events = len(records)
+        waited = len(records) * time.time() - sum(record.timestamp for record in records) / 1000
+        self._turns["delay", f"{partition.spec.name}: waited"] += waited
 
     def _end(self, partition: Partition, events: int) -> None:
         stage = partition.spec.name

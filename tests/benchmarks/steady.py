@@ -32,33 +32,14 @@ def steady(bench: Bench) -> dict[str, Any]:
 
 
 def _figures(first: Reading, last: Reading) -> dict[str, Any]:
-    events, batches = last.events - first.events, _count(first, last, "viewers")
-    cpu = (last.cpu["process", "all"] - first.cpu["process", "all"]) / events
-    turns = {kind: _batches(first, last, kind) for kind in ("wall", "turn")}
+    events = last.events_since(first)
     return {
-        "events_per_batch": round(events / batches, 1),
-        "cores": round(cpu * RATE, 3),
+        "events_per_batch": round(events / last.batches_since(first), 1),
+        "cores": round(last.cpu_since(first) / events * RATE, 3),
         "threads_us_per_event": _rounded(last.steps_since(first, "thread")),
         "steps_us_per_event": _rounded(last.steps_since(first, "step")),
-        "ms_of_a_batch": {
-            name: {"passed": round(passed, 2), "worked": round(turns["turn"][name], 2)}
-            for name, passed in turns["wall"].items()
-        },
+        "ms_of_a_batch": last.waits_since(first),
     }
-
-
-def _batches(first: Reading, last: Reading, kind: str) -> dict[str, float]:
-    """Return milliseconds a batch, by what passed or what the thread worked."""
-    return {
-        name: (seconds - first.cpu.get((k, name), 0.0)) / _count(first, last, name.partition(":")[0]) * 1e3
-        for (k, name), seconds in sorted(last.cpu.items())
-        if k == kind
-    }
-
-
-def _count(first: Reading, last: Reading, stage: str) -> int:
-    """Return the batches of a stage."""
-    return max(1, last.batches_of.get(stage, 0) - first.batches_of.get(stage, 0))
 
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:

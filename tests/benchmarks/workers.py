@@ -97,3 +97,41 @@ class Reading:
             if k == kind
         }
         return dict(sorted(spent.items(), key=lambda pair: -pair[1]))
+
+    def cpu_since(self, first: "Reading") -> float:
+        """Return the seconds of CPU of the process since another reading."""
+        return self.cpu["process", "all"] - first.cpu["process", "all"]
+
+    def events_since(self, first: "Reading") -> int:
+        """Return the events since another reading."""
+        return self.events - first.events
+
+    def batches_since(self, first: "Reading", stage: str = "viewers") -> int:
+        """Return the batches of a stage since another reading; at least one."""
+        return max(1, self.batches_of.get(stage, 0) - first.batches_of.get(stage, 0))
+
+    def delays_since(self, first: "Reading") -> dict[str, float]:
+        """Return the milliseconds that an event of viewers has spent on average, by part."""
+        return {
+            name.partition(": ")[2]: round(seconds / max(1, self.events_since(first)) * 1e3, 1)
+            for name, seconds in self._since(first, "delay")
+            if name.startswith("viewers")
+        }
+
+    def waits_since(self, first: "Reading") -> dict[str, dict[str, float]]:
+        """Return the milliseconds of a batch since another reading: passed, worked, waited for a core."""
+        kinds = {"wall": "passed", "turn": "worked", "core": "without_core"}
+        out: dict[str, dict[str, float]] = {}
+        for kind, title in kinds.items():
+            for name, seconds in self._since(first, kind):
+                batches = self.batches_since(first, name.partition(":")[0])
+                out.setdefault(name, {})[title] = round(seconds / batches * 1e3, 2)
+        return out
+
+    def _since(self, first: "Reading", kind: str) -> list[tuple[str, float]]:
+        """Return what was spent since another reading, by name."""
+        return [
+            (name, seconds - first.cpu.get((k, name), 0.0))
+            for (k, name), seconds in sorted(self.cpu.items())
+            if k == kind
+        ]
