@@ -88,6 +88,17 @@ def test_a_replay_goes_by_the_times_of_events() -> None:
     assert page.expires_at_ms == T0 + HOUR + DAY
 
 
+def test_pending_pages_are_flushed_in_portions() -> None:
+    """They are in the transaction of a batch, whose own pages would wait for thousands of them."""
+    line = Line(pause_s=0.0)
+    viewers = [f"v{n}" for n in range(300)]
+    for title in ("t1", "t2"):
+        line.feed(*(watch(viewer, title, 0) for viewer in viewers))
+    line.now += 60.0
+    flushed = [len(pages_of(line.flush_due())) for _ in range(3)]
+    assert flushed == [256, 44, 0]
+
+
 SHARED = Line(wall_ms=T0)
 OFFSETS = st.integers(-3 * DAY, 3 * DAY)
 
