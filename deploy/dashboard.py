@@ -5,7 +5,12 @@ from typing import Any
 
 WINDOW = "$__rate_interval"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-FRESH = f'sum by (le) (rate(nearline_freshness_seconds_bucket{{stage="viewers"}}[{WINDOW}]))'
+FRESH = f'sum by (le) (rate(nearline_freshness_seconds_bucket{{throttled="false"}}[{WINDOW}]))'
+HELD_BACK = FRESH.replace("false", "true")
+WAY = f"sum by (le, part) (rate(nearline_freshness_part_seconds_bucket[{WINDOW}]))"
+IN_TIME = f'sum(rate(nearline_freshness_seconds_bucket{{throttled="false",le="1.0"}}[{WINDOW}]))'
+MADE_AT_ONCE = f'sum(rate(nearline_freshness_seconds_count{{throttled="false"}}[{WINDOW}]))'
+DELAY = f"histogram_quantile(0.99, sum by (le, stage) (rate(nearline_commit_delay_seconds_bucket[{WINDOW}])))"
 HITS = "sum by (model) (increase(nearline_prequential_hits_total[1h]))"
 TESTED = "sum by (model) (increase(nearline_prequential_tested_total[1h]))"
 REJECTED = f"(sum(rate(nearline_dead_letters_total[{WINDOW}])) or vector(0))"
@@ -99,10 +104,29 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         "Freshness",
         (
             Panel(
-                "From the producer's timestamp to the commit; pages delayed by the throttle come later",
+                "From an event's record to the commit of its page",
                 ((f"sum by (le) (increase(nearline_freshness_seconds_bucket[{WINDOW}]))", "{{le}}"),),
                 "s",
                 "heatmap",
+                text="Pages that the page throttle held back are the band up to its interval.",
+            ),
+            _lines(
+                "Pages, p99",
+                (f"histogram_quantile(0.99, {FRESH})", "made at once"),
+                (f"histogram_quantile(0.99, {HELD_BACK})", "held back by the page throttle"),
+                unit="s",
+                text="With traces on, a dot is an exemplar: the trace of one page.",
+            ),
+            _lines(
+                "Where the time of a page goes, p99",
+                (f"histogram_quantile(0.99, {WAY})", "{{part}}"),
+                unit="s",
+                text="topic: until it was fetched; queue: until its batch began; throttle: held back.",
+            ),
+            _lines(
+                "Made at once within a second (objective: 99 %)",
+                (f"{IN_TIME} / {MADE_AT_ONCE}", "share"),
+                unit="percentunit",
             ),
             _lines(
                 "Lag of the title model from which pages are ranked",
@@ -114,6 +138,12 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
     (
         "Lag and rebalances",
         (
+            _lines(
+                "From a record's timestamp to its commit, p99",
+                (DELAY, "{{stage}}"),
+                unit="s",
+                text="Of all records, whether or not they cause a page.",
+            ),
             _lines(
                 "Records not yet applied",
                 ("sum by (stage, partition) (nearline_consumer_lag_records)", "{{stage}} {{partition}}"),
@@ -278,7 +308,14 @@ def _panels() -> list[dict[str, Any]]:
 def _panel(panel: Panel) -> dict[str, Any]:
     form = {"format": "heatmap"} if panel.kind == "heatmap" else {}
     targets = [
-        {"refId": "ABCDEF"[n], "expr": query, "legendFormat": legend, "datasource": SOURCE, **form}
+        {
+            "refId": "ABCDEF"[n],
+            "expr": query,
+            "legendFormat": legend,
+            "datasource": SOURCE,
+            "exemplar": "nearline_freshness_seconds_bucket" in query and panel.kind == "timeseries",
+            **form,
+        }
         for n, (query, legend) in enumerate(panel.queries)
     ]
     defaults: dict[str, Any] = {"unit": panel.unit, "min": 0}

@@ -30,7 +30,7 @@ class BatchMetrics:
     """
 
     def __init__(self, metrics: Metrics, stage: str, partition: int) -> None:
-        self._stage, self._freshness, self._dead_letters = stage, metrics.freshness, metrics.dead_letters
+        self._stage, self._delay, self._dead_letters = stage, metrics.commit_delay, metrics.dead_letters
         self._seconds = {part: metrics.batch_seconds.labels(stage, part) for part in PARTS}
         self._events = metrics.batch_events.labels(stage)
         self._applied = metrics.events.labels(stage, "applied")
@@ -53,7 +53,7 @@ class BatchMetrics:
         self._applied.inc(len(records))
         self._offset.set(applied)
         sent = np.fromiter(map(_timestamp, records), np.float64, len(records))
-        self._freshness.observe(self._stage, (now_ms - sent) / 1000)
+        self._delay.observe(self._stage, (now_ms - sent) / 1000)
         if letters:
             for reason, count in Counter(letter.reason for letter in letters).items():
                 self._dead_letters.labels(self._stage, reason.value).inc(count)

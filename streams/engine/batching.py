@@ -1,8 +1,9 @@
 """Slices of records between the fetcher and a batch."""
 
+import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
@@ -36,6 +37,9 @@ class Slice:
     size: int
     """Bytes of all records: :func:`size_of`."""
 
+    fetched_s: float = field(default_factory=time.perf_counter)
+    """When it was fetched, by `time.perf_counter`."""
+
 
 class SliceQueue:
     """Records of one partition that wait for the batch in flight; safe from any thread.
@@ -54,17 +58,19 @@ class SliceQueue:
     """
 
     def __init__(self) -> None:
-        self._slices: deque[tuple[Sequence[Any], int]] = deque()
+        self._slices: deque[tuple[Sequence[Any], int, float]] = deque()
         self.events = 0
         """Records in the queue."""
         self.size = 0
         """Bytes in the queue."""
+        self.fetched: list[tuple[int, float]] = []
+        """Of the batch taken last: how many of its records were fetched together, and when."""
         self._lock = Lock()  # the event loop puts, the thread of a batch takes
 
-    def put(self, records: Sequence[Any], size: int) -> None:
-        """Append records; they have `size` bytes in total."""
+    def put(self, records: Sequence[Any], size: int, fetched_s: float = 0.0) -> None:
+        """Append records that were fetched at a time; they have `size` bytes in total."""
         with self._lock:
-            self._slices.append((records, size))
+            self._slices.append((records, size, fetched_s))
             self.events += len(records)
             self.size += size
 
@@ -81,23 +87,26 @@ class SliceQueue:
 
     def _take(self, max_events: int, max_bytes: int) -> list[Any]:
         batch: list[Any] = []
+        self.fetched = []
         room = max_bytes
         while self._slices and len(batch) < max_events:
-            records, size = self._slices[0]
+            records, size, fetched_s = self._slices[0]
             count = _fitting(records, size, max_events - len(batch), room)
             if not count and batch:
                 break
-            room -= self._cut(max(count, 1))
-            batch.extend(records[: max(count, 1)])
+            count = max(count, 1)
+            room -= self._cut(count)
+            batch.extend(records[:count])
+            self.fetched.append((count, fetched_s))
         return batch
 
     def _cut(self, count: int) -> int:
         """Remove the first records of the first slice; return their bytes."""
-        records, size = self._slices.popleft()
+        records, size, fetched_s = self._slices.popleft()
         if count < len(records):
             rest = records[count:]
             left = size_of(rest)
-            self._slices.appendleft((rest, left))
+            self._slices.appendleft((rest, left, fetched_s))
             size -= left
         self.events -= count
         self.size -= size

@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from operator import attrgetter
@@ -16,6 +16,7 @@ from streams.engine.batch_metrics import PARTS, BatchMetrics
 from streams.engine.changelog import Changelog, ends
 from streams.engine.context import WorkerContext
 from streams.engine.dead_letters import poison_letter, unopened_letter
+from streams.engine.freshness import Committed, Freshness, fetch_times
 from streams.engine.poison_marker import IN_FLUSH, PoisonMarker
 from streams.engine.read_progress import ReadProgress
 from streams.engine.record_batches import UnopenedBatch
@@ -24,13 +25,16 @@ from streams.engine.stage import HasDeferredOutput, Outcome, Record, StageSpec, 
 from streams.engine.state import Store
 from streams.engine.transactions import Transactions
 from streams.errors import AbandonedError, StateError, StepFailedError, StreamError
-from streams.telemetry.tracing import Batch
+from streams.telemetry.tracing import Batch, SpanIds, TracedRecord
 
-__all__ = ["Partition", "unapplied"]
+__all__ = ["FetchTimes", "Partition", "unapplied"]
 
 _LOG = structlog.get_logger(__name__)
 
 _offset = attrgetter("offset")
+
+FetchTimes = Sequence[tuple[int, float]]
+"""How many records of a batch were fetched together, and when (`time.perf_counter`)."""
 
 
 class _Computed(NamedTuple):
@@ -80,6 +84,7 @@ class Partition:
         self._transactions: Transactions | None = None
         self.read_progress = ReadProgress(f"{spec.name} partition {number}")
         self._metrics = BatchMetrics(context.metrics, spec.name, number)
+        self._freshness = Freshness(context.metrics)
 
     @property
     def position(self) -> int:
@@ -168,8 +173,15 @@ class Partition:
             return None
         return self._deferred.due_s()
 
-    def process(self, records: Sequence[Record]) -> None:
+    def process(self, records: Sequence[Record], fetched: FetchTimes = ()) -> None:
         """Carry a batch, and output that is due, through the order of effects of :mod:`streams.engine.stage`.
+
+        Parameters
+        ----------
+        records
+            The batch.
+        fetched
+            How many of them were fetched together, and when (`time.perf_counter`). Default: just now.
 
         Raises
         ------
@@ -178,21 +190,21 @@ class Partition:
         StreamError
             Committing or writing failed. In any case the process has to end.
         """
-        self.process_next(lambda: records)
+        self.process_next(lambda: (records, fetched))
 
-    def process_next(self, take: Callable[[], Sequence[Record]]) -> Sequence[Record]:
+    def process_next(self, take: Callable[[], tuple[Sequence[Record], FetchTimes]]) -> Sequence[Record]:
         """Take a batch as soon as its step may run, and process it as :meth:`process` does; return it.
 
         What arrives while the step waits for a permit is part of the batch.
         """
-        began = time.perf_counter()
         with self._context.step_permits.one(self.spec.yields_s):
-            records = take()
+            began = time.perf_counter()  # to wait for the permit is to wait in the queue
+            records, fetched = take()
             batch = unapplied(records, self.applied)
             if not batch and not self._flush_is_due():
                 return records
             computed = self._compute(batch)
-        self._apply(computed, began)
+        self._apply(computed, began, fetch_times(records, fetched))
         return records
 
     def close(self) -> None:
@@ -267,7 +279,7 @@ class Partition:
             raise
         return _Computed(outcome, batch, blamed)
 
-    def _apply(self, computed: "_Computed", began: float) -> None:
+    def _apply(self, computed: "_Computed", began: float, fetched: FetchTimes) -> None:
         """Commit what was computed, then write it to the store."""
         assert self._transactions is not None and self._store is not None  # noqa: S101, PT018
         outcome, batch, blamed = computed
@@ -279,13 +291,14 @@ class Partition:
             self._write_marker(blamed, error)
             raise
         times.append(time.perf_counter())
+        committed_ms = self._context.now_ms()
         self._context.failpoint("after_commit")
         self._store.write(outcome.rows, applied=applied, changelog_position=position)
         self._store.erase(outcome.erased)
         self._context.failpoint("after_store")
         times.append(time.perf_counter())
         self.applied = applied
-        self._observe(batch, outcome, times)
+        self._observe(Committed(batch, outcome, times, committed_ms, fetched))
         if self._marker and applied >= self._marker.last:
             self._clear_marker()
 
@@ -365,13 +378,17 @@ class Partition:
         self._marker_path.unlink(missing_ok=True)
         self._marker = None
 
-    def _observe(self, records: Sequence[Record], outcome: Outcome, times: Sequence[float]) -> None:
-        """Update metrics and traces with a committed batch; `times` are the ends of its parts, in seconds."""
-        took = {part: end - start for part, (start, end) in zip(PARTS, pairwise(times), strict=True)}
-        if records:
-            self._context.trace(Batch(self.spec.name, self.spec.source, self.number, records, took))
-        now_ms = self._context.now_ms()
-        self._metrics.observe(records, outcome.dead_letters, took, applied=self.applied, now_ms=now_ms)
+    def _observe(self, batch: Committed) -> None:
+        """Update metrics and traces with a committed batch."""
+        took = {part: end - start for part, (start, end) in zip(PARTS, pairwise(batch.times), strict=True)}
+        letters = batch.outcome.dead_letters
+        self._metrics.observe(batch.records, letters, took, applied=self.applied, now_ms=batch.committed_ms)
+
+        def trace(records: Sequence[TracedRecord], operation: str) -> Mapping[int, SpanIds]:
+            spec = self.spec
+            return self._context.trace(Batch(spec.name, spec.source, self.number, records, took, operation))
+
+        self._freshness.observe(batch, trace)
 
 
 def unapplied(records: Sequence[Record], applied: int) -> Sequence[Record]:

@@ -15,7 +15,7 @@ from functools import partial
 import structlog
 
 from streams.engine.batching import Slice, SliceQueue
-from streams.engine.partition import Partition
+from streams.engine.partition import FetchTimes, Partition
 from streams.engine.stage import Record
 from streams.errors import AbandonedError
 
@@ -115,7 +115,7 @@ class PartitionTask:
             self.rewind_soon()
             return
         self._next += 1
-        self._queue.put(part.records, part.size)
+        self._queue.put(part.records, part.size, part.fetched_s)
         self._wakeup.set()
 
     async def rewind(self) -> None:
@@ -201,10 +201,11 @@ class PartitionTask:
         if records and self.partition.applied < records[-1].offset and not self._closing:
             await self.rewind()
 
-    def _take(self) -> Sequence[Record]:
-        """Take the next batch out of the queue, in its thread."""
+    def _take(self) -> tuple[Sequence[Record], FetchTimes]:
+        """Take the next batch out of the queue, in its thread; return also when its records were fetched."""
         partition = self.partition
-        return self._queue.take(max_events=partition.max_events(), max_bytes=partition.spec.max_bytes)
+        batch = self._queue.take(max_events=partition.max_events(), max_bytes=partition.spec.max_bytes)
+        return batch, self._queue.fetched
 
     async def _wait_for_work(self) -> None:
         """Wait for records and for the interval and the gate of the stage, or until output is due."""

@@ -123,11 +123,20 @@ class Outcome:
     last_offset: int | None = None
     """Offset of the last processed record if the step stopped early; the rest is read again. None: all."""
 
+    causes: list[int] = field(default_factory=list)
+    """For each page among the outputs: offset of the record of this batch that caused it."""
+
+    deferred_causes: list[tuple[int, int]] = field(default_factory=list)
+    """For each page that was held back and is among the outputs now: offset and timestamp of the record that
+    caused it; the timestamp is 0 where it is unknown."""
+
     def add(self, part: "Outcome") -> None:
         """Append another outcome. If both change a row, the later value wins."""
         self.rows.extend(part.rows)
         self.dead_letters.extend(part.dead_letters)
         self.erased.extend(part.erased)
+        self.causes.extend(part.causes)
+        self.deferred_causes.extend(part.deferred_causes)
         for target, messages in part.outputs.items():
             self.outputs.setdefault(target, []).extend(messages)
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from streams.telemetry.exposition import Exposition
 
-__all__ = ["MetricsSnapshot", "Observer", "WorkerStatus", "combine", "fetch", "status_of"]
+__all__ = [
+    "QUANTILES", "MetricsSnapshot", "Observer", "WorkerStatus", "combine", "fetch", "freshness_ms",
+    "status_of",
+]  # fmt: skip
 
 FETCH_TIMEOUT_S = 3.0
 """Longest wait for a worker's answer."""
@@ -17,6 +20,8 @@ STALLED_S = 10.0
 """Seconds without progress from which a worker is shown as such; a batch takes less than a second."""
 PARTS = ("step", "transaction", "store")
 """Parts of a batch that are shown."""
+QUANTILES = {"p50": 0.5, "p99": 0.99}
+"""Quantiles of the freshness that are shown."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,10 @@ class MetricsSnapshot:
     events_per_s, pages_per_s, dead_letters_per_s
         Rates of the viewers stage.
     freshness_ms
-        p50 and p99 from the producer's timestamp to the commit; NaN without pages since the previous one.
+        p50 and p99 from an event's record to the commit of its page; NaN without pages since the previous
+        snapshot. Without pages that the page throttle held back.
+    held_back_ms
+        The same of pages that were held back.
     lag
         Records not yet applied, by stage and partition.
     parts_ms
@@ -92,6 +100,7 @@ class MetricsSnapshot:
     pages_per_s: float
     dead_letters_per_s: float
     freshness_ms: dict[str, float]
+    held_back_ms: dict[str, float]
     lag: dict[str, dict[str, float]]
     parts_ms: dict[str, dict[str, float]]
     hit_rate: dict[str, float]
@@ -148,13 +157,17 @@ class Observer:
         )
 
 
+def freshness_ms(read: Exposition, **labels: str) -> dict[str, float]:
+    """Return the quantiles of the freshness of pages, in milliseconds; NaN without pages."""
+    return {
+        name: round(1000 * read.quantile("nearline_freshness_seconds", share, **labels), 2)
+        for name, share in QUANTILES.items()
+    }
+
+
 def combine(workers: Sequence[Exposition], grown: Exposition, seconds: float, asked: int) -> MetricsSnapshot:
     """Return a snapshot: gauges of all workers, rates from the growth of counters of known workers."""
     whole = Exposition.together(workers)
-    fresh = {
-        f"p{n}": 1e3 * grown.quantile("nearline_freshness_seconds", n / 100, stage="viewers")
-        for n in (50, 99)
-    }
     tested = whole.by("nearline_prequential_tested_total", "model")
     hits = whole.by("nearline_prequential_hits_total", "model")
     return MetricsSnapshot(
@@ -164,7 +177,8 @@ def combine(workers: Sequence[Exposition], grown: Exposition, seconds: float, as
         events_per_s=grown.value("nearline_events_total", stage="viewers") / seconds,
         pages_per_s=grown.value("nearline_lists_total") / seconds,
         dead_letters_per_s=grown.value("nearline_dead_letters_total") / seconds,
-        freshness_ms=fresh,
+        freshness_ms=freshness_ms(grown, throttled="false"),
+        held_back_ms=freshness_ms(grown, throttled="true"),
         lag={s: whole.by("nearline_consumer_lag_records", "partition", stage=s) for s in STAGES},
         parts_ms={stage: dict(_parts(grown, stage)) for stage in STAGES},
         hit_rate={name: hits.get(name, 0.0) / n for name, n in tested.items() if n},

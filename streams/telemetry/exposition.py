@@ -27,7 +27,7 @@ class Exposition:
     >>> from streams.telemetry.metrics import Metrics
     >>> metrics = Metrics()
     >>> metrics.events.labels("viewers", "applied").inc(3)
-    >>> metrics.freshness.observe("viewers", np.array([0.004, 0.004]))
+    >>> metrics.freshness.observe("false", np.array([0.004, 0.004]))
     >>> read = Exposition(metrics.exposition().decode())
     >>> read.value("nearline_events_total", stage="viewers"), read.quantile("nearline_freshness_seconds", 0.5)
     (3.0, 0.0035)

@@ -6,7 +6,7 @@ path       answer
 /livez     200 while the worker's event loop runs; 503 if it was blocked for `BLOCKED_S` s: restart it
 /readyz    200 if every assigned partition is restored and the replica of all titles has caught up; 503
            before, with a line for each that is not ready: its progress, and the time that is left
-/metrics   Prometheus' text format
+/metrics   Prometheus' text format, or OpenMetrics, with exemplars, for clients that accept it
 =========  ===========================================================================================
 
 It listens on loopback by default, because it has no password. No answer contains data of a viewer.
@@ -27,7 +27,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streams.errors import SettingsError
-from streams.telemetry.metrics import Metrics
+from streams.telemetry.metrics import Metrics, media_type_for
 
 __all__ = ["BLOCKED_S", "Health"]
 
@@ -114,7 +114,7 @@ class Health:
         self.host, self.port = host, port
         self._waiting, self._metrics, self._clock = waiting, metrics, clock
         self._beat = clock()
-        self._text, self._written = b"", float("-inf")
+        self._written: dict[str, tuple[float, Response]] = {}
         self._writing = Lock()
         routes = [
             Route("/livez", self._livez),
@@ -188,12 +188,15 @@ class Health:
         lines = self._waiting()
         return PlainTextResponse("".join(f"{line}\n" for line in lines or ["ready"]), 503 if lines else 200)
 
-    def _exposition(self, _: Request) -> Response:
+    def _exposition(self, request: Request) -> Response:
         """Answer with the metrics; in a thread, so that probes do not wait for a slow gauge."""
+        media_type = media_type_for(request.headers.get("accept", ""))
         with self._writing:
-            if self._clock() - self._written >= METRICS_AGE_S:
-                self._text, self._written = self._metrics.exposition(), self._clock()
-        return Response(self._text, media_type="text/plain; version=0.0.4; charset=utf-8")
+            at, answer = self._written.get(media_type, (float("-inf"), Response()))
+            if self._clock() - at >= METRICS_AGE_S:
+                answer = Response(self._metrics.exposition(media_type), media_type=media_type)
+                self._written[media_type] = self._clock(), answer
+        return answer
 
     def _not_found(self, _: Request, __: Exception) -> Response:
         """Answer with the paths there are."""

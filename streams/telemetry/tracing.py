@@ -1,18 +1,20 @@
 """Distributed traces: from an event with a `traceparent` header to its committed page.
 
 A producer that traces puts W3C's `traceparent` into the headers of its event. The batch that applies the
-event adds a child span, from the begin of the batch to the commit, with a span for each part of the batch. So
-the trace of the producer shows when the page was published. For all other events only the headers are read.
+event adds a child span, from the begin of the batch to the commit, with a span for each part of the batch. If
+the page of the event was held back, the batch that publishes it adds another. So the trace of the producer
+shows when the page was published. For all other events only the headers are read. Spans of events that
+caused a page become exemplars of nearline_freshness_seconds.
 
 Off unless NEARLINE_TRACES is on. This is the only module that imports OpenTelemetry (``pip install
 'nearline[otel]'``); its variables, such as OTEL_EXPORTER_OTLP_ENDPOINT, say where spans are sent.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from streams.errors import SettingsError
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Tracer
 
-__all__ = ["Batch", "Trace", "no_trace", "otlp_provider", "tracing"]
+__all__ = ["Batch", "SpanIds", "Trace", "TracedRecord", "no_trace", "otlp_provider", "tracing"]
 
 MOST = 32
 """Maximum number of events of a batch that get spans: producers trace a sample, a batch has thousands."""
@@ -52,6 +54,8 @@ class Batch:
         The records of the batch.
     parts
         Parts of the batch in order, and the duration of each in seconds.
+    operation
+        First word of the spans' names: `process`, or `flush` where pages of earlier records are published.
     """
 
     stage: str
@@ -59,14 +63,21 @@ class Batch:
     partition: int
     records: Sequence[TracedRecord]
     parts: dict[str, float]
+    operation: str = "process"
 
 
-Trace = Callable[[Batch], None]
-"""Called after each commit."""
+SpanIds = Mapping[str, str]
+"""``trace_id`` and ``span_id`` of a span, in hexadecimal digits."""
+
+Trace = Callable[[Batch], Mapping[int, SpanIds]]
+"""Called after each commit; returns the spans of records by their offset."""
+
+_NO_SPANS: Final[Mapping[int, SpanIds]] = {}
 
 
-def no_trace(batch: Batch) -> None:
+def no_trace(batch: Batch) -> Mapping[int, SpanIds]:  # noqa: ARG001 - as every `Trace`
     """Trace nothing."""
+    return _NO_SPANS
 
 
 def otlp_provider(name: str) -> "TracerProvider":
@@ -102,9 +113,12 @@ def tracing(provider: "TracerProvider") -> Trace:
     """
     tracer = provider.get_tracer("nearline")
 
-    def trace(batch: Batch) -> None:
-        for record, carrier in islice(_traced(batch.records), MOST):
-            _spans(tracer, batch, record, carrier)
+    def trace(batch: Batch) -> Mapping[int, SpanIds]:
+        found = {
+            record.offset: _spans(tracer, batch, record, carrier)
+            for record, carrier in islice(_traced(batch.records), MOST)
+        }
+        return {offset: ids for offset, ids in found.items() if ids is not None}
 
     return trace
 
@@ -117,8 +131,8 @@ def _traced(records: Sequence[TracedRecord]) -> Iterator[tuple[TracedRecord, dic
                 yield record, {HEADER: value.decode("ascii", "replace")}
 
 
-def _spans(tracer: "Tracer", batch: Batch, record: TracedRecord, carrier: dict[str, str]) -> None:
-    """Make the span of a record and those of the parts of its batch, with past times."""
+def _spans(tracer: "Tracer", batch: Batch, record: TracedRecord, carrier: dict[str, str]) -> SpanIds | None:
+    """Make the span of a record and those of the parts of its batch, with past times; return its ids."""
     from opentelemetry.trace import SpanKind, set_span_in_context  # noqa: PLC0415
     from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415
         TraceContextTextMapPropagator,
@@ -126,7 +140,7 @@ def _spans(tracer: "Tracer", batch: Batch, record: TracedRecord, carrier: dict[s
 
     context = TraceContextTextMapPropagator().extract(carrier)
     if not context:
-        return  # not in the format of W3C
+        return None  # not in the format of W3C
     began = time.time_ns() - int(sum(batch.parts.values()) * 1e9)
     moments = [began, *(began + int(passed * 1e9) for passed in accumulate(batch.parts.values()))]
     attributes: dict[str, Any] = {
@@ -138,8 +152,10 @@ def _spans(tracer: "Tracer", batch: Batch, record: TracedRecord, carrier: dict[s
         "messaging.batch.message_count": len(batch.records),
         "nearline.stage": batch.stage,
     }
-    name, kind = f"process {batch.source}", SpanKind.CONSUMER
+    name, kind = f"{batch.operation} {batch.source}", SpanKind.CONSUMER
     span = tracer.start_span(name, context, kind, attributes, start_time=began)
     for part, start, end in zip(batch.parts, moments, moments[1:], strict=False):
         tracer.start_span(part, set_span_in_context(span), start_time=start).end(end)
     span.end(moments[-1])
+    ids = span.get_span_context()
+    return {"trace_id": f"{ids.trace_id:032x}", "span_id": f"{ids.span_id:016x}"}

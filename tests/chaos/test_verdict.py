@@ -175,7 +175,7 @@ def test_a_payment_repeats_the_applied_offset_and_a_batch_does_not() -> None:
     audit = Audit.__new__(Audit)
     audit._applied = {}
     applied = message(APPLIED_KEY, pack_applied(7))
-    debt = message(*PENDING_PAGE.row((7, 10**12), "ada"))
+    debt = message(*PENDING_PAGE.row((7, 10**12, 0), "ada"))
     paid, row = message(*PENDING_PAGE.no_row("ada")), message(b"ada", b"row")
     sound = audit._applied_of("log", [row, debt, applied, row, paid, applied, row])
     assert check_applied("log", sound).clean

@@ -31,7 +31,7 @@ def test_a_killed_worker_s_debts_are_paid_on_a_quiet_topic(
         brokers=kafka.bootstrap_servers, topic_prefix=topic_prefix, group=f"{topic_prefix}n"
     )
     make_topics(settings)
-    before, after = PENDING_PAGE.row((2, T0 + 1), "ada")[1], PENDING_PAGE.row((3, T0), "ada")[1]
+    before, after = PENDING_PAGE.row((2, T0 + 1, T0), "ada")[1], PENDING_PAGE.row((3, T0, T0), "ada")[1]
     with WorkerProcess(settings, tmp_path, VARIABLES) as worker, EventProducer(settings) as producer:
         worker.wait_ready()
 

@@ -176,7 +176,8 @@ def write() -> None:
         | dict([ROLE.row((2, 41, True, "é")), partition_rows.BLEND.row(np.array([0.6, 0.5, -0.1])), tags])
         | dict([partition_rows.SHELF_VALUE.row(np.array([7.0, 2.0, 0.5, 0.0]))])
         | dict([partition_rows.TABLE_LETTERS.row(41)])
-        | dict([PENDING_PAGE.row((41, T0)), partition_rows.ALERTED.row(np.array([2**63, T0], np.uint64))])
+        | dict([PENDING_PAGE.row((41, T0, T0 + 9))])
+        | dict([partition_rows.ALERTED.row(np.array([2**63, T0], np.uint64))])
         | dict([DEPARTURES.row(DepartureRow(np.array([7, 2**63], np.uint64), [(7, T0), (8, T0 + 1)]))])
     )
     found |= {row.name: {row.name: kept[row.key]} for row in partition_rows.ALL}

@@ -45,7 +45,7 @@ def demo(
 
     Starts a broker, the topics, a worker, a server with pages for the browser, and simulated viewers; ctrl-C
     stops everything. JSON keys: events, lists, dead_letters, events_per_s, lists_per_s, freshness_ms.p50 and
-    p99, hr@10.blend and hr@10.popularity, first_list_s, page (address of the pages).
+    p99, held_back_ms.p50 and p99, hr@10.blend and hr@10.popularity, first_list_s, page (the pages' address).
     """
     import shutil
 

@@ -51,7 +51,8 @@ def replay(
 
     Every event is ranked before it is learned (HR@10 as in `nearline evaluate`, the first 20 % not averaged).
     JSON keys: events, lists, dead_letters, seconds, events_per_s, lists_per_s, freshness_ms.p50 and p99,
-    hr@10.blend and hr@10.popularity, tested, replica_age_events; null if only a worker knows it.
+    held_back_ms.p50 and p99 (of pages that the page throttle held back), hr@10.blend and hr@10.popularity,
+    tested, replica_age_events; null if only a worker knows it.
 
     --from-topic lets a new version of the model learn the log next to the live one, publishes nothing, and
     ends when it has caught up; `nearline model switch` makes it live. JSON keys: since, version, events,

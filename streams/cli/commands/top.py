@@ -40,8 +40,8 @@ def top(
     """Show rates, freshness, lag, quality and errors of one worker or of several together.
 
     If output is not a terminal, print a line for each snapshot. --json writes the last snapshot:
-    events_per_s, pages_per_s, freshness_ms, lag by stage and partition, hit_rate by model and more. Code 1 if
-    no worker answers.
+    events_per_s, pages_per_s, freshness_ms, held_back_ms (of pages that the page throttle held back), lag by
+    stage and partition, hit_rate by model and more. Code 1 if no worker answers.
     """
     from streams.config.settings import Settings
     from streams.ops.overview import Observer

@@ -13,7 +13,8 @@ BARS = " ▁▂▃▄▅▆▇█"
 WIDTH, BAR = 24, 20
 """Characters of a sparkline, and of the longest bar."""
 LATE_MS = (100.0, 1_000.0)
-"""Freshness p99 from which it is shown in yellow, and in red: the alert's objective is a second."""
+"""Freshness p99 of pages made at once, from which it is shown in yellow, and in red: the alert's objective is
+a second."""
 MUCH_LAG = (1_000.0, 10_000.0)
 """Records of lag from which it is shown in yellow, and in red: the alert's limit."""
 LEAST_HEIGHT = 24
@@ -75,7 +76,13 @@ def _key_figures(snapshots: Sequence[MetricsSnapshot]) -> Panel:
     )
     fresh = f"{_number(now.freshness_ms['p50'])} / {_coloured(p99, LATE_MS, _number)}"
     late = [one.freshness_ms["p99"] for one in snapshots]
-    table.add_row("fresh p50/p99 ms", fresh, spark([value if value == value else 0.0 for value in late]))  # noqa: PLR0124
+    held = " / ".join(_number(value) for value in now.held_back_ms.values())
+    table.add_row(
+        "fresh p50/p99 ms",
+        fresh,
+        spark([value if value == value else 0.0 for value in late]),  # noqa: PLR0124
+        f"held back {held}",
+    )
     lags = [sum(one.lag["viewers"].values()) for one in snapshots]
     table.add_row("lag", _coloured(lag, MUCH_LAG, lambda value: f"{value:,.0f}"), spark(lags))
     others = {name: rate for name, rate in now.hit_rate.items() if name != "blend"}

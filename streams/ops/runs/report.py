@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
+from streams.ops.overview import QUANTILES, freshness_ms
 from streams.telemetry.metrics import Exposition
 
 __all__ = ["RunCounts", "RunReport"]
 
-FRESHNESS = "nearline_freshness_seconds"
 MODELS = ("blend", "popularity")
 """Models whose hits a worker counts."""
-QUANTILES = {"p50": 0.5, "p99": 0.99}
-"""Reported quantiles of the freshness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +23,9 @@ class RunCounts:
     tested: int
     hits: dict[str, int]
     freshness_ms: dict[str, float]
+    """Quantiles of the time from an event's record to the commit of its page, made at once."""
+    held_back_ms: dict[str, float]
+    """The same of pages that the page throttle held back."""
 
     @classmethod
     def of(cls, read: Exposition) -> "RunCounts":
@@ -36,10 +37,8 @@ class RunCounts:
             lag=int(read.value("nearline_replica_age_events")),
             tested=int(read.value("nearline_prequential_tested_total", model="blend")),
             hits={name: int(read.value("nearline_prequential_hits_total", model=name)) for name in MODELS},
-            freshness_ms={
-                name: round(1000 * read.quantile(FRESHNESS, share, stage="viewers"), 2)
-                for name, share in QUANTILES.items()
-            },
+            freshness_ms=freshness_ms(read, throttled="false"),
+            held_back_ms=freshness_ms(read, throttled="true"),
         )
 
     def hit_rate(self, since: "RunCounts | None" = None) -> dict[str, float | None]:
@@ -84,6 +83,7 @@ class RunReport:
             "events_per_s": round(self.events / self.seconds, 1),
             "lists_per_s": last and round(last.lists / self.seconds, 1),
             "freshness_ms": last.freshness_ms if last else dict.fromkeys(QUANTILES),
+            "held_back_ms": last.held_back_ms if last else dict.fromkeys(QUANTILES),
             "hr@10": hits,
             "tested": last and last.tested - (self.warm.tested if self.warm else 0),
             "replica_age_events": self.lead_events,

@@ -7,16 +7,17 @@ stage deduplicates by event id; a client that got no response can repeat its req
 import asyncio
 import threading
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from schemas import topics
 from schemas.audit import AuditAction, AuditVia
+from streams.clock import now_ms
 from streams.config.settings import Settings
-from streams.kafka.clients import KafkaError, producer
+from streams.kafka.clients import KafkaError, Message, producer
 from streams.ops.audit import Operator, record_of
 from streams.serve.problems import Problem, ProblemKind
 
-__all__ = ["EventPoster"]
+__all__ = ["EventPoster", "Posted"]
 
 QUEUED: Final = 10_000
 """Most events that wait for the brokers; more are refused, so that memory is bounded."""
@@ -30,6 +31,14 @@ CLIENT: Final[Mapping[str, Any]] = {
 }
 POLL_S: Final = 0.1
 RETRY: Final = {"Retry-After": "1"}
+
+
+class Posted(NamedTuple):
+    """Place of an event on its topic, and the timestamp of its record (ms)."""
+
+    partition: int
+    offset: int
+    time_ms: int
 
 
 class EventPoster:
@@ -57,15 +66,15 @@ class EventPoster:
         self._stop.set()
         self._thread.join()
 
-    async def put(self, viewer_id: str, value: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """Produce an event and wait until the brokers have it.
+    async def put(self, viewer_id: str, value: bytes, headers: Mapping[str, str] | None = None) -> Posted:
+        """Produce an event, wait until the brokers have it, and return its place.
 
         Raises
         ------
         Problem
             They did not take it, or too many events wait.
         """
-        await self._put(self._events, viewer_id.encode(), value, headers)
+        return await self._put(self._events, viewer_id.encode(), value, headers)
 
     async def audit(self, actor: str, action: AuditAction, subject: str) -> None:
         """Produce a record of what an operator did, and wait until the brokers have it; raises like `put`."""
@@ -73,30 +82,36 @@ class EventPoster:
 
     async def _put(
         self, topic: str, key: bytes, value: bytes, headers: Mapping[str, str] | None = None
-    ) -> None:
+    ) -> Posted:
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[str] = loop.create_future()
+        answer: asyncio.Future[Posted | str] = loop.create_future()
+        time_ms = now_ms()  # said to the driver, since its delivery reports have no timestamp
 
-        def on_delivery(error: KafkaError | None, _: object) -> None:
-            loop.call_soon_threadsafe(_resolve, answer, error.str() if error else "")
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
+            where = Posted(message.partition() or 0, message.offset() or 0, time_ms)
+            loop.call_soon_threadsafe(_resolve, answer, error.str() if error else where)
 
         try:
-            self._producer.produce(topic, value, key, on_delivery=on_delivery, headers=dict(headers or {}))
+            self._producer.produce(
+                topic, value, key, on_delivery=on_delivery, headers=dict(headers or {}), timestamp=time_ms
+            )
         except BufferError:
             raise Problem(
                 ProblemKind.UNAVAILABLE, "too many events wait for the broker; repeat", headers=RETRY
             ) from None
-        if why := await answer:
+        found = await answer
+        if isinstance(found, str):
             raise Problem(
-                ProblemKind.UNAVAILABLE, f"the broker did not take the event ({why}); repeat", headers=RETRY
+                ProblemKind.UNAVAILABLE, f"the broker did not take the event ({found}); repeat", headers=RETRY
             )
+        return found
 
     def _poll(self) -> None:
         while not self._stop.is_set():
             self._producer.poll(POLL_S)
 
 
-def _resolve(answer: "asyncio.Future[str]", why: str) -> None:
+def _resolve(answer: "asyncio.Future[Posted | str]", found: Posted | str) -> None:
     """Set the result, unless the request was cancelled meanwhile."""
     if not answer.done():
-        answer.set_result(why)
+        answer.set_result(found)

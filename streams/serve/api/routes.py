@@ -28,7 +28,7 @@ from streams.serve.mirror.mirror import Mirror, expired_s
 from streams.serve.mirror.rules import RuleAudience
 from streams.serve.mirror.table import Stored
 from streams.serve.problems import Problem, ProblemKind
-from streams.telemetry.metrics import Metrics
+from streams.telemetry.metrics import Metrics, media_type_for
 
 __all__ = [
     "EXPIRED", "SOURCE", "TEXT", "Address", "Limit", "NoneMatch", "Ready", "StoredPages", "TitleId",
@@ -312,11 +312,12 @@ async def readyz(request: Request, *, reads: bool = False) -> Response:
 
 @probes.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """Return the metrics in the text format of Prometheus."""
+    """Return the metrics in the text format of Prometheus, or as OpenMetrics to clients that accept it."""
     own: Metrics = request.app.state.metrics
     mirror: Mirror = request.app.state.mirror
     own.http_streams.set(mirror.notifier.streams)
-    return Response(own.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    media_type = media_type_for(request.headers.get("accept", ""))
+    return Response(own.exposition(media_type), media_type=media_type)
 
 
 class _Route(NamedTuple):

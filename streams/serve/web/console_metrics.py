@@ -45,6 +45,7 @@ def overview_of(mirror: Mirror, history: MetricsHistory) -> dict[str, Any]:
     return {
         "found": found,
         "freshness": {name: _ms(value) for name, value in found.freshness_ms.items()},
+        "held_back": {name: _ms(value) for name, value in found.held_back_ms.items()},
         "lag": sum(found.lag["viewers"].values()),
         "top": max(found.hit_rate.values(), default=1.0) or 1.0,
         "titles": len(mirror.titles),

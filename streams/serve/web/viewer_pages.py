@@ -163,11 +163,10 @@ async def act(viewer_id: ViewerId, mirror: Ready, request: Request) -> Response:
         detail = "this button is unknown, or its title or place is not valid"
         raise Problem(ProblemKind.INVALID, detail) from None
     poster: EventPoster = request.app.state.poster
-    for value in values:
-        await poster.put(viewer_id, value)
+    posted = [await poster.put(viewer_id, value) for value in values]
     if "hx-request" not in request.headers:
         return RedirectResponse(f"/watch/{path_part(viewer_id)}", 303)
-    return page("toast.html", text=ACTIONS[form["action"]][0].format(name=name_of(title)))
+    return page("toast.html", text=ACTIONS[form["action"]][0].format(name=name_of(title)), posted=posted[-1])
 
 
 @router.post("/watch/{viewer_id:path}/seen")

@@ -9,7 +9,7 @@ from online_models.page.messages import Messages, messages
 from schemas import Title
 from schemas.catalog import TitleKind
 from schemas.fields import ItemReason, RowKind
-from schemas.pages import Home, Item, Row
+from schemas.pages import Home, Item, Row, Source
 from streams.clock import now_ms
 from streams.serve.api.lists import cold_home, refreshed
 from streams.serve.mirror.mirror import Mirror, expired_s
@@ -92,6 +92,10 @@ class PageView:
     hero_why: str = ""
     hero_meta: list[str] = field(default_factory=list)
     hero_chips: list[str] = field(default_factory=list)
+    cause: Source | None = None
+    """The event that caused the published page; None for a cold-start viewer."""
+    made_ms: int = 0
+    """Timestamp of the record of the published page."""
 
 
 def page_of(mirror: Mirror, viewer_id: str) -> PageView:
@@ -99,11 +103,13 @@ def page_of(mirror: Mirror, viewer_id: str) -> PageView:
     stored, home = mirror.page(viewer_id), mirror.home(viewer_id)
     if stored is not None and home is not None:
         note, seen = "", stored.etag.strip('"')
+        cause, made_ms = home.source, stored.time_ms
         if expired_s(stored, now_ms()):
             home = refreshed(mirror, home, RuleAudience(now_ms()))
     else:
         home = cold_home(mirror, viewer_id, RuleAudience(now_ms()), mirror.settings.list_length)
         note, seen = COLD_START_NOTE if home.rows else "", ""
+        cause, made_ms = None, 0
     shelves = [_shelf(mirror, home, n, row) for n, row in enumerate(home.rows) if row.items]
     if not shelves:
         return PageView(viewer_id, seen, note, [])
@@ -112,7 +118,17 @@ def page_of(mirror: Mirror, viewer_id: str) -> PageView:
     why = shelves[0].cards[0].why
     hero_why = f"{shelves[0].heading} · {why}" if why else shelves[0].heading
     return PageView(
-        viewer_id, seen, note, shelves, categories, shelves[0].cards[0], hero_why, facts(title), chips(title)
+        viewer_id,
+        seen,
+        note,
+        shelves,
+        categories,
+        shelves[0].cards[0],
+        hero_why,
+        facts(title),
+        chips(title),
+        cause,
+        made_ms,
     )
 
 

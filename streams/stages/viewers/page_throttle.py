@@ -16,16 +16,19 @@ once. So a viewer gets one page an interval, and one more where the partition mo
 import heapq
 import math
 import time
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
-from streams.engine.stage import Row, StateView
+from streams.engine.stage import Record, Row, StateView
 from streams.stages.wire.partition_rows import PENDING_PAGE
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["Clock", "PageRequest", "PageThrottle", "PendingPage", "latest"]
+__all__ = [
+    "Clock", "PageRequest", "PageThrottle", "PendingPage", "SentAt", "latest", "timestamp_of",
+]  # fmt: skip
 
 STEPS = 16
 """Ends of windows in an interval: a page comes at most 6 % of it later, and a quiet partition flushes at most
@@ -37,7 +40,11 @@ Clock = Callable[[], float]
 PageRequest = tuple[int, int, int]
 """The viewer's slot, and offset and time (ms) of the event that asks for a page."""
 
+SentAt = Callable[[int], int]
+"""Returns the timestamp (ms) of the record at an offset; 0: unknown."""
+
 _BY_OFFSET = itemgetter(1)
+_OFFSET = attrgetter("offset")
 
 
 class PendingPage(NamedTuple):
@@ -50,6 +57,8 @@ class PendingPage(NamedTuple):
     """Time of that event, ms."""
     due: float
     """End of the window, by the clock."""
+    sent_ms: int = 0
+    """Timestamp of the event's record, from which the page's freshness is measured; 0: unknown."""
 
 
 class PageThrottle:
@@ -94,10 +103,12 @@ class PageThrottle:
             tuple[float, str]
         ] = []  # a heap by due time; entries without a pending page are skipped
         self._rows: list[Row] = []
-        for viewer_id, (offset, at) in PENDING_PAGE.members(store):
-            self._defer(PendingPage(viewer_id, offset, at, 0.0))
+        for viewer_id, (offset, at, sent_ms) in PENDING_PAGE.members(store):
+            self._defer(PendingPage(viewer_id, offset, at, 0.0, sent_ms))
 
-    def admit(self, requests: Sequence[PageRequest], ids: Sequence[str]) -> list[PageRequest]:
+    def admit(
+        self, requests: Sequence[PageRequest], ids: Sequence[str], sent_at: SentAt = lambda _: 0
+    ) -> list[PageRequest]:
         """Return the requests whose page is made now; the pages of the others become pending.
 
         Parameters
@@ -106,6 +117,8 @@ class PageThrottle:
             Ascending by offset.
         ids
             Viewers' ids by slot.
+        sent_at
+            Timestamps of the records that ask. Default: unknown.
         """
         if not self._interval_s and not self._pending:
             return list(requests)
@@ -117,8 +130,9 @@ class PageThrottle:
             viewer_id = ids[slot]
             if viewer_id in self._windows:
                 due = self._windows[viewer_id]
-                self._defer(PendingPage(viewer_id, offset, at, due))
-                self._rows.append(PENDING_PAGE.row((offset, at), viewer_id))
+                sent_ms = sent_at(offset)
+                self._defer(PendingPage(viewer_id, offset, at, due, sent_ms))
+                self._rows.append(PENDING_PAGE.row((offset, at, sent_ms), viewer_id))
             else:
                 self._remove(viewer_id)
                 self._open_window(viewer_id, ends)
@@ -196,6 +210,19 @@ class PageThrottle:
         now = self._clock()
         while self._windows and next(iter(self._windows.values())) <= now:
             self._windows.popitem(last=False)
+
+
+def timestamp_of(records: Sequence[Record], offset: int) -> int:
+    """Return the timestamp of the record at an offset (ms); 0 where it is before 1970, as for unknown ones.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> records = [SimpleNamespace(offset=offset, timestamp=10**12 + offset) for offset in (3, 7)]
+    >>> timestamp_of(records, 7)
+    1000000000007
+    """
+    return max(0, records[bisect_left(records, offset, key=_OFFSET)].timestamp)
 
 
 def latest(requests: list[PageRequest], *, by_event: bool) -> list[PageRequest]:

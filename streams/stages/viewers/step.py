@@ -44,7 +44,15 @@ from streams.stages.viewers.alerts import Alerts
 from streams.stages.viewers.decode import DecodedEvent, Departure, EventDecoder, SignalRows
 from streams.stages.viewers.departures import Departures
 from streams.stages.viewers.impressions import HOT_BYTES
-from streams.stages.viewers.page_throttle import Clock, PageRequest, PageThrottle, PendingPage, latest
+from streams.stages.viewers.page_throttle import (
+    Clock,
+    PageRequest,
+    PageThrottle,
+    PendingPage,
+    SentAt,
+    latest,
+    timestamp_of,
+)
 from streams.stages.viewers.publisher import PagePublisher
 from streams.stages.viewers.quality import Quality
 from streams.stages.viewers.replica import Replica
@@ -257,7 +265,7 @@ class ViewersStep:
         batch = self._decoder.decode(records)
         out = Outcome(dead_letters=batch.dead_letters)
         for events, departure in batch.parts():
-            out.add(learned := self._learn(events, batch.newest_ms))
+            out.add(learned := self._learn(events, batch.newest_ms, partial(timestamp_of, records)))
             if departure is not None:
                 self._departures.keep_rows(learned)
                 out.add(self._remove(departure))
@@ -273,6 +281,7 @@ class ViewersStep:
         requests = [(slot, page.offset, page.at) for slot, page in zip(slots.tolist(), pending, strict=True)]
         at_ms = self._page_time_ms(max(page.at for page in pending))
         self._publisher.publish(requests, at_ms, self._cutover.floor, out)
+        out.deferred_causes.extend((page.offset, page.sent_ms) for page in pending)
         out.rows.extend(viewer_rows.pack(viewers, slots))
         return out
 
@@ -280,7 +289,7 @@ class ViewersStep:
         """Drop the partition from the replica's lag."""
         self._stage.lag.forget(self._partition)
 
-    def _learn(self, events: Sequence[DecodedEvent], newest_ms: int) -> Outcome:
+    def _learn(self, events: Sequence[DecodedEvent], newest_ms: int, sent_at: SentAt) -> Outcome:
         """Learn events in their order, then make the pages of the viewers whose taste they have changed."""
         out, viewers = Outcome(), self._side.viewers
         events = self._departures.without_forgotten(events)
@@ -294,8 +303,9 @@ class ViewersStep:
             requests += self._learn_span(events[span], slots[span], out)
         if requests and not self._cutover.silent:
             requests = latest(requests, by_event=self._settings.list_per_event)
-            if now := self._throttle.admit(requests, viewers.ids):
+            if now := self._throttle.admit(requests, viewers.ids, sent_at):
                 self._publisher.publish(now, self._page_time_ms(newest_ms), self._cutover.floor, out)
+                out.causes.extend(offset for _, offset, _ in now)
             out.rows.extend(self._throttle.take_rows())
         if events:
             out.rows.extend(viewer_rows.pack(viewers, np.unique(slots)))

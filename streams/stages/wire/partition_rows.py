@@ -13,11 +13,12 @@ A row can have *members*, one row each: ``PENDING_PAGE.row(value, "ada")``, ``PE
 ``PENDING_PAGE.members(store)``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from online_models.config import ModelConfig
 from online_models.errors import RowVersionError
 from online_models.feedback.watch_time import EMPTY, Counts
 from online_models.learners.blender import MAX_WEIGHT
@@ -163,14 +164,22 @@ BLEND: PartitionRow[F8] = PartitionRow(
     "blend", F8, empty=np.zeros(0), is_sound=lambda weights: bool((np.abs(weights) <= MAX_WEIGHT).all())
 )
 """Viewers stage: weights of the blend, row after row."""
-PENDING_PAGE: PartitionRow[tuple[int, int]] = PartitionRow(
+
+
+def _with_unknown_timestamp(rows: Sequence[bytes], _: ModelConfig) -> list[bytes]:
+    """Upgrade pending pages to version 2: an array of three (0x93) whose last is 0."""
+    return [b"\x02\x93" + row[2:] + b"\0" for row in rows]
+
+
+PENDING_PAGE: PartitionRow[tuple[int, int, int]] = PartitionRow(
     "pending-page",
-    tuple[int, int],
-    empty=(-1, 0),
-    is_sound=lambda page: _is_number(page[0]) and _is_time(page[1]),
+    tuple[int, int, int],
+    empty=(-1, 0, 0),
+    versions=RowVersions("the partition's row 'pending-page'").then(upgrade=_with_unknown_timestamp),
+    is_sound=lambda page: _is_number(page[0]) and _is_time(page[1]) and _is_time(page[2]),
 )
 """Viewers stage: a viewer's pending page (:mod:`streams.stages.viewers.page_throttle`), one member each:
-offset and time (ms) of the event that asked for it."""
+offset and time (ms) of the event that asked for it, and the timestamp (ms) of its record, 0 if unknown."""
 ALERTED: PartitionRow[U8] = PartitionRow(
     "alerted",
     U8,
@@ -225,7 +234,7 @@ def owner_key(key: bytes) -> bytes:
 
     Examples
     --------
-    >>> key, _ = PENDING_PAGE.row((41, 10**12), "ada")
+    >>> key, _ = PENDING_PAGE.row((41, 10**12, 10**12), "ada")
     >>> key, owner_key(key) == PENDING_PAGE.key
     (b'\x01pending-page\x00ada', True)
     """

@@ -16,7 +16,8 @@ from tests.waiting import PATIENCE_S
 
 PROGRAM = "import sys; from streams.cli import main; sys.exit(main(sys.argv[1:]))"
 KEYS = {
-    "events", "lists", "dead_letters", "events_per_s", "lists_per_s", "freshness_ms", "hr@10", "first_list_s",
+    "events", "lists", "dead_letters", "events_per_s", "lists_per_s", "freshness_ms", "held_back_ms", "hr@10",
+    "first_list_s",
     "page",
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ from streams.ops.local_kafka.embedded import EmbeddedCluster
 
 KEYS = {
     "events", "lists", "dead_letters", "seconds", "events_per_s", "lists_per_s",
-    "freshness_ms", "hr@10", "tested", "replica_age_events",
+    "freshness_ms", "held_back_ms", "hr@10", "tested", "replica_age_events",
 }  # fmt: skip
 RATINGS = 600
 

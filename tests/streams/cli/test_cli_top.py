@@ -32,7 +32,8 @@ def _work(metrics: Metrics, events: int, *, partition: int = 0, lag: int = 0) ->
     metrics.events.labels("viewers", "applied").inc(events)
     metrics.lists.inc(events // 2)
     metrics.lag.labels("viewers", str(partition)).set(lag)
-    metrics.freshness.observe("viewers", np.full(events, 0.0015))
+    metrics.freshness.observe("false", np.full(events, 0.0015))
+    metrics.freshness.observe("true", np.full(events, 0.4))
     metrics.tested.labels("blend").inc(events)
     metrics.hits.labels("blend").inc(events // 4)
 
@@ -66,6 +67,7 @@ def test_rates_are_what_was_counted_between_two_looks() -> None:
     assert look.lag == {"viewers": {"0": 30}, "titles": {}}
     assert look.hit_rate == {"blend": 0.25}
     assert look.freshness_ms["p50"] == pytest.approx(1.5)
+    assert 300 < look.held_back_ms["p50"] < 500
     assert math.isnan(look.parts_ms["titles"]["step"])
 
 
@@ -108,7 +110,17 @@ def test_an_observer_asks_over_http(worker: tuple[Metrics, str]) -> None:
 def test_the_picture_shows_what_matters() -> None:
     """Numbers, lag by partition, and what is wrong; all within the width that there is."""
     text = _text(_look(lag=20_000, rejected=4))
-    for shown in ("1 of 1 workers", "100", "20,000", "viewers 0", "wrong_type 4", "0.250", "store"):
+    wanted = (
+        "1 of 1 workers",
+        "100",
+        "20,000",
+        "viewers 0",
+        "wrong_type 4",
+        "0.250",
+        "store",
+        "held back 400",
+    )
+    for shown in wanted:
         assert shown in text
     assert max(map(len, text.splitlines())) <= 100
 

@@ -1,11 +1,11 @@
-// In addition to HTML and htmx: scrolling strips, a dialog, a theme, and the time from an action to the new page.
+// In addition to HTML and htmx: scrolling strips, a dialog, a theme, and how fresh the new page is.
 (() => {
   "use strict";
   const root = document.documentElement;
   const saved = localStorage.getItem("theme");
   if (saved) root.dataset.theme = saved;
 
-  let acted = 0; // when the viewer last did something
+  let acted = null; // the viewer's last event: its place on the topic, and the time of its record
   let paused = false; // live refresh is on hold
   let before = new Set();
   const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -47,9 +47,17 @@
     }
   });
 
-  document.addEventListener("submit", (event) => {
-    if (event.target.closest("form.act")) acted = performance.now();
-  });
+  // Once the page that the viewer's last event caused is shown: the time from the event's record to the page's.
+  // That is the worker's freshness without its commit; a page that another event caused is not that page.
+  const showFreshness = () => {
+    const shown = document.getElementById("rows").dataset;
+    const text = live() && live().querySelector(".text");
+    if (!text || !acted || shown.partition !== acted.partition || Number(shown.offset) < Number(acted.offset)) return;
+    text.textContent = `page changed in ${Math.max(0, Number(shown.made) - Number(acted.at))} ms`;
+    live().classList.add("moved");
+    setTimeout(() => { text.textContent = paused ? "on hold" : "live"; live().classList.remove("moved"); }, 4000);
+    acted = null;
+  };
 
   // the page is refreshed unless it is on hold
   document.addEventListener("htmx:before:request", (event) => {
@@ -69,17 +77,14 @@
       dialog.scrollTop = 0;
     }
     if (target.id === "toasts") {
+      const toast = target.firstElementChild;
+      if (toast && toast.dataset.at) acted = { ...toast.dataset };
+      showFreshness();
       while (target.children.length > 3) target.lastElementChild.remove();
     }
     if (target.id === "page") {
       for (const card of target.querySelectorAll(".card")) card.classList.toggle("fresh", before.size > 0 && !before.has(card.dataset.title));
-      const text = live() && live().querySelector(".text");
-      if (text && acted) {
-        text.textContent = `page changed in ${Math.max(1, Math.round(performance.now() - acted))} ms`;
-        live().classList.add("moved");
-        setTimeout(() => { text.textContent = paused ? "on hold" : "live"; live().classList.remove("moved"); }, 4000);
-        acted = 0;
-      }
+      showFreshness();
     }
   });
 })();

@@ -22,10 +22,12 @@ TITLES = [
     Title(title_id=f"t{n}", name=name, tags=Tags(genre=("Drama", "Comedy")))
     for n, name in enumerate(["Quiet Mirror", "Stolen Sky", "Velvet [red] Engine", "Wild Coast"])
 ]
-NOTHING = RunCounts(0, 0, 0, 0, 0, {"blend": 0, "popularity": 0}, {"p50": float("nan"), "p99": float("nan")})
+UNKNOWN = {"p50": float("nan"), "p99": float("nan")}
+NOTHING = RunCounts(0, 0, 0, 0, 0, {"blend": 0, "popularity": 0}, UNKNOWN, UNKNOWN)
 LATER = replace(
     NOTHING, events=12_500, lists=700, dead_letters=3, tested=100, hits={"blend": 25, "popularity": 9},
     freshness_ms={"p50": 12.0, "p99": 48.0},
+    held_back_ms={"p50": 500.0, "p99": 900.0},
 )  # fmt: skip
 
 

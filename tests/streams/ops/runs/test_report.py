@@ -10,7 +10,7 @@ from streams.telemetry.metrics import Exposition, Metrics
 
 KEYS = {
     "events", "lists", "dead_letters", "seconds", "events_per_s", "lists_per_s",
-    "freshness_ms", "hr@10", "tested", "replica_age_events",
+    "freshness_ms", "held_back_ms", "hr@10", "tested", "replica_age_events",
 }  # fmt: skip
 
 
@@ -23,8 +23,8 @@ def _metrics(events: int, tested: int, blend: int, popularity: int) -> Metrics:
     metrics.dead_letters.labels("viewers", "empty").inc(2)
     metrics.dead_letters.labels("viewers", "malformed").inc()
     metrics.replica_age.set(12)
-    metrics.freshness.observe("viewers", np.full(100, 0.015))
-    metrics.freshness.observe("titles", np.full(100, 4.0))
+    metrics.freshness.observe("false", np.full(100, 0.015))
+    metrics.freshness.observe("true", np.full(100, 4.0))
     for name, hits in (("blend", blend), ("popularity", popularity)):
         metrics.tested.labels(name).inc(tested)
         metrics.hits.labels(name).inc(hits)
@@ -42,6 +42,7 @@ def test_a_tally_counts_the_viewers_stage_only() -> None:
     assert (tally.events, tally.lists, tally.dead_letters, tally.lag, tally.tested) == (100, 40, 3, 12, 50)
     assert tally.hits == {"blend": 20, "popularity": 10}
     assert 10 <= tally.freshness_ms["p50"] <= tally.freshness_ms["p99"] <= 20
+    assert 2_000 <= tally.held_back_ms["p50"] <= 5_000
 
 
 def test_hit_rates_since_the_warm_up() -> None:

@@ -11,9 +11,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from schemas import topics
-from schemas.codec import decode_event, encode
+from schemas.codec import decode_event, decode_home, encode
 from schemas.events import Impression, Play
-from schemas.pages import Home, RowKind
+from schemas.pages import Home, RowKind, Source
 from streams.stages.experiments.definitions import read_experiments
 from tests.streams.serve.api.test_insights import fill
 from tests.streams.serve.conftest import listening_server
@@ -36,19 +36,30 @@ def test_the_page_follows_its_viewer(listening: tuple[str, Stand], browser: webd
     ActionChains(browser).move_to_element(card).perform()
     card.find_element(By.CSS_SELECTOR, "button[value=play]").click()
     until(browser, lambda b: b.find_element(By.ID, "toasts").text == "Playing Paper Tide")
-    found = [decode_event(message.value()) for message in stand.events()]
-    (event,) = (one for one in found if isinstance(one, Play))
+    (sent,) = (one for one in stand.events() if isinstance(decode_event(one.value()), Play))
+    event = decode_event(sent.value())
+    assert isinstance(event, Play)
     assert (event.title_id, event.list_id, event.row, event.slot) == ("tide", "0-1-1", 0, 1)
 
-    stand.put(topics.HOME, "ada", encode(page("ada", 2, "coast", "tide")))
+    cause = Source(topic=topics.EVENTS, partition=sent.partition(), offset=sent.offset())
+    other = msgspec.structs.replace(cause, partition=sent.partition() + 1)
+    made = msgspec.structs.replace(page("ada", 2, "coast", "tide"), source=other)
+    stand.put(topics.HOME, "ada", encode(made))
     until(browser, lambda b: b.execute_script(NAMES) == ["Salt Coast", "Paper Tide"])
     assert browser.execute_script("return window.same")
-    assert "page changed in" in browser.find_element(By.ID, "live-button").text
+    assert browser.find_element(By.ID, "live-button").text == "live"  # another event caused that page
+
+    made = msgspec.structs.replace(page("ada", 3, "tide", "coast"), source=cause)
+    stand.put(topics.HOME, "ada", encode(made))
+    until(browser, lambda b: "page changed in" in b.find_element(By.ID, "live-button").text)
+    (record,) = (one for one in stand.records(topics.HOME) if decode_home(one.value()).seq == 3)
+    took = record.timestamp()[1] - sent.timestamp()[1]
+    assert browser.find_element(By.ID, "live-button").text == f"page changed in {took} ms"
 
     browser.find_element(By.ID, "live-button").click()
-    stand.put(topics.HOME, "ada", encode(page("ada", 3, "engine")))
+    stand.put(topics.HOME, "ada", encode(page("ada", 4, "engine")))
     until(browser, lambda b: b.find_element(By.ID, "live-button").text == "on hold")
-    assert browser.execute_script(NAMES) == ["Salt Coast", "Paper Tide"]
+    assert browser.execute_script(NAMES) == ["Paper Tide", "Salt Coast"]
     browser.find_element(By.ID, "live-button").click()
     until(browser, lambda b: b.execute_script(NAMES) == ["Copper Engine"])
 

@@ -137,7 +137,7 @@ def test_pending_pages_are_flushed_at_the_marker() -> None:
 def test_a_shadow_discards_the_pending_pages_that_it_finds_when_it_takes_over() -> None:
     """A shadow's pending page is from before the marker: another version has published since."""
     new = _versioned("blue", {(1, "blue")})
-    new.store.commit(Outcome(rows=[PENDING_PAGE.row((0, 10**12), "ada")]))
+    new.store.commit(Outcome(rows=[PENDING_PAGE.row((0, 10**12, 0), "ada")]))
     new.restart()
     assert new.viewers.due_s() is None
     new.step([_marker_record(1)])

@@ -40,7 +40,7 @@ class Desk:
 
     def request(self, *requests: PageRequest) -> None:
         """Let a batch ask for pages."""
-        for slot, offset, _ in self.throttle.admit(requests, VIEWERS):
+        for slot, offset, _ in self.throttle.admit(requests, VIEWERS, lambda offset: T0 + offset):
             self.published.append((VIEWERS[slot], offset, self.now))
         self.store.commit(Outcome(rows=self.throttle.take_rows()))
 
@@ -64,7 +64,7 @@ def test_the_first_change_is_published_at_once_and_the_second_is_pending() -> No
     desk.now += 0.25
     desk.request((0, 10, T0 + 5))
     assert [(who, offset) for who, offset, _ in desk.published] == [("ada", 7), ("bob", 9)]
-    assert desk.store.rows == dict([PENDING_PAGE.row((10, T0 + 5), "ada")])
+    assert desk.store.rows == dict([PENDING_PAGE.row((10, T0 + 5, T0 + 10), "ada")])
     assert (desk.throttle.due_s(), desk.pending()) == (0.5, 1)
     desk.flush_due()
     assert len(desk.published) == 2

@@ -40,13 +40,13 @@ def test_values_come_back() -> None:
 def test_a_row_can_have_members() -> None:
     """Each has a row of its own, which is found without a look at others, and can be deleted."""
     rows = [
-        PENDING_PAGE.row((7, 10**12), "ada"),
-        PENDING_PAGE.row((9, 10**12), "é"),
+        PENDING_PAGE.row((7, 10**12, 0), "ada"),
+        PENDING_PAGE.row((9, 10**12, 0), "é"),
         SENT.row(3),
         (b"ada", b"a viewer"),
     ]
     store = MemoryStore({key: value or b"" for key, value in rows})
-    assert list(PENDING_PAGE.members(store)) == [("ada", (7, 10**12)), ("é", (9, 10**12))]  # type: ignore[arg-type]
+    assert list(PENDING_PAGE.members(store)) == [("ada", (7, 10**12, 0)), ("é", (9, 10**12, 0))]  # type: ignore[arg-type]
     assert {owner_key(key) for key in store.rows} == {PENDING_PAGE.key, SENT.key, b"ada"}
     assert list(_own([(key, value) for key, value in store.rows.items() if is_reserved(key)])) == []
     store.commit(Outcome(rows=[PENDING_PAGE.no_row("ada")]))
@@ -123,7 +123,7 @@ def test_an_older_partition_is_told_its_new_format() -> None:
 def test_what_no_worker_wrote_is_refused() -> None:
     """A member's name that is no text, and a type of numbers that numpy would parse as an expression."""
     store = MemoryStore()
-    store.commit(Outcome(rows=[(PENDING_PAGE.key + b"\0guest\xeb", PENDING_PAGE.row((1, 2))[1])]))
+    store.commit(Outcome(rows=[(PENDING_PAGE.key + b"\0guest\xeb", PENDING_PAGE.row((1, 2, 0))[1])]))
     with pytest.raises(StateError, match="no text"):
         list(PENDING_PAGE.members(store))
     value = LEARNED.row(np.array([7]))[1]

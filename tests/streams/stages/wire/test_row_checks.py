@@ -89,9 +89,10 @@ def test_a_titles_row_that_no_worker_wrote_is_refused(name: str, value: Any) -> 
 @pytest.mark.parametrize(
     ("kind", "value", "member"),
     [
-        (partition_rows.PENDING_PAGE, (5, 2**62), "ada"),
-        (partition_rows.PENDING_PAGE, (5, -1), "ada"),
-        (partition_rows.PENDING_PAGE, (2**62, T0), "ada"),
+        (partition_rows.PENDING_PAGE, (5, 2**62, 0), "ada"),
+        (partition_rows.PENDING_PAGE, (5, -1, 0), "ada"),
+        (partition_rows.PENDING_PAGE, (2**62, T0, 0), "ada"),
+        (partition_rows.PENDING_PAGE, (5, T0, 2**62), "ada"),
         (partition_rows.SENT, 2**63, ""),
         (partition_rows.ROLE, (1, 2**62, True, "1"), ""),
         (partition_rows.TABLE_LETTERS, -2, "rules.v1-0"),
@@ -119,7 +120,7 @@ def test_a_pending_page_of_no_time_stops_the_partition_as_any_damaged_row() -> N
     """With the advice, and not in the middle of a page."""
     line = Line(Settings(prequential_share=0.0))
     line.feed(*(watch("ada", f"t{n}", n) for n in range(3)))
-    line.store.commit(Outcome(rows=[partition_rows.PENDING_PAGE.row((2, 2**62), "ada")]))
+    line.store.commit(Outcome(rows=[partition_rows.PENDING_PAGE.row((2, 2**62, 0), "ada")]))
     with pytest.raises(StateError, match="a number is out of its range"):
         line.restart()
 
