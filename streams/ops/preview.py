@@ -39,7 +39,7 @@ from streams.stages.wire.partition_rows import (
 )
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["InForce", "previews", "under_arm", "under_rule"]
+__all__ = ["InForce", "previews", "under_arm", "under_rule", "without_rule"]
 
 _WHOLE = tuple(row.key for row in (BLEND, FORMAT, GUEST_TITLES, GUESTS, SHELF_VALUE, WATCH_TIME))
 """Rows of a partition that pages depend on, with all of their members."""
@@ -95,7 +95,12 @@ def under_rule(now: InForce, rule: BusinessRule) -> InForce:
     True
     """
     applied = structs.replace(rule, starts_at_ms=None, ends_at_ms=None)
-    return now._replace(rules=(*(one for one in now.rules if one.rule_id != rule.rule_id), applied))
+    return now._replace(rules=(*without_rule(now, rule.rule_id).rules, applied))
+
+
+def without_rule(now: InForce, rule_id: str) -> InForce:
+    """Return definitions without a rule."""
+    return now._replace(rules=tuple(one for one in now.rules if one.rule_id != rule_id))
 
 
 def previews(settings: Settings, viewer_id: str, ways: Sequence[InForce]) -> list[Home | None]:

@@ -24,7 +24,7 @@ RECORDS: Final = 200
 """Records of the audit log that are shown; the topic has those of a year."""
 OPENS: Final = (
     ("pages of viewers, search, trending lists", "GET /watch/{viewer_id:path}"),
-    ("events of viewers, buttons of their pages", "POST /v1/events"),
+    ("events of viewers, buttons of their pages", "POST /watch/{viewer_id:path}/act"),
     ("insights, experiments, rules, titles, trending in the console", "GET /console/experiments"),
     ("state of viewers, previews, dead letters, topics, model, keys, audit log", "GET /console/access"),
     ("create, start, stop, roll out and roll back experiments", "POST /console/experiments"),

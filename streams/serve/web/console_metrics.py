@@ -136,4 +136,4 @@ def _weights(settings: Settings) -> Iterator[tuple[str, float]]:
 
 def _ms(value: float) -> str:
     """Return milliseconds as text."""
-    return f"{value:,.0f} ms" if math.isfinite(value) else "-"
+    return f"{value:,.0f} ms" if math.isfinite(value) else "\N{EN DASH}"

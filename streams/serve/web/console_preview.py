@@ -7,11 +7,12 @@ from starlette.responses import Response
 
 from online_models.catalog.languages import DEFAULT, language_code, language_of
 from online_models.page.messages import messages
+from schemas.experiments import Experiment
 from schemas.pages import Home
 from schemas.rules import BusinessRule
 from streams.errors import StreamError
 from streams.ops.experiments.admin import find as find_experiment
-from streams.ops.preview import InForce, previews, under_arm, under_rule
+from streams.ops.preview import InForce, previews, under_arm, under_rule, without_rule
 from streams.serve.api.routes import Ready
 from streams.serve.mirror.mirror import Mirror
 from streams.serve.web.console_rules import rule_from
@@ -64,7 +65,7 @@ def _page(
         "rules": [],
         "rows": None,
     }
-    error, under = refused, new.rule_id if new else arm or rule
+    error = refused
     try:
         with mirror.scan():
             known, rules = read_experiments(mirror.settings), read_rules(mirror.settings)
@@ -72,23 +73,42 @@ def _page(
             values |= {"arms": ["/".join(pair) for pair in sorted(names)], "rules": sorted(rules)}
             now = InForce(tuple(known.values()), tuple(rules.values()))
             if viewer and error is None:
-                ways = [now]
-                if arm:
-                    experiment_id, _, name = arm.rpartition("/")
-                    ways.append(under_arm(now, find_experiment(known, experiment_id), name))
-                elif rule or new:
-                    ways.append(under_rule(now, new or find_rule(rules, rule)))
-                values |= _compared(mirror, previews(mirror.settings, viewer, ways))
+                ways = _ways(
+                    now, known, rules, arm=arm, rule=new or (find_rule(rules, rule) if rule else None)
+                )
+                homes = previews(mirror.settings, viewer, [way for _, way in ways])
+                values |= {"rows": _compared(mirror, homes), "sides": [name for name, _ in ways]}
     except StreamError as failed:
         error = error or failed
-    response = console_page("console_preview.html", "/preview", "Preview", error=error, under=under, **values)
+    response = console_page("console_preview.html", "/preview", "Preview", error=error, **values)
     if error is not None:
         response.status_code = status_of(error)
     return response
 
 
-def _compared(mirror: Mirror, homes: list[Home | None]) -> dict[str, Any]:
-    """Return both pages row by row: each title with whether the other page has it in the same row."""
+def _ways(
+    now: InForce,
+    known: dict[str, Experiment],
+    rules: dict[str, BusinessRule],
+    *,
+    arm: str,
+    rule: BusinessRule | None,
+) -> list[tuple[str, InForce]]:
+    """Return what is compared: names of the sides, and what is in force on each."""
+    if arm:
+        experiment_id, _, name = arm.rpartition("/")
+        return [("now", now), (f"under {arm}", under_arm(now, find_experiment(known, experiment_id), name))]
+    if rule is None:
+        return [("now", now)]
+    before = f"without {rule.rule_id}" if rule.rule_id in rules else "now"
+    return [
+        (before, without_rule(now, rule.rule_id)),
+        (f"under {rule.rule_id}", under_rule(now, rule)),
+    ]
+
+
+def _compared(mirror: Mirror, homes: list[Home | None]) -> list[dict[str, Any]]:
+    """Return the pages row by row, in the order of the last one, and whether they have the same titles."""
     pages = [_rows(mirror, home) for home in homes]
     headings = list(dict.fromkeys(heading for page in reversed(pages) for heading in page))
     rows = []
@@ -96,7 +116,7 @@ def _compared(mirror: Mirror, homes: list[Home | None]) -> dict[str, Any]:
         sides = [page.get(one, []) for page in pages]
         ids = [[card.title_id for card, _ in side] for side in sides]
         rows.append({"heading": one, "sides": sides, "changed": len(set(map(tuple, ids))) > 1, "ids": ids})
-    return {"rows": rows, "compares": len(pages) > 1}
+    return rows
 
 
 def _rows(mirror: Mirror, home: Home | None) -> dict[str, list[Any]]:

@@ -21,6 +21,7 @@ from streams.stages.experiments.definitions import read_experiments
 from streams.stages.rules import read_rules
 from tests.streams.serve.conftest import served
 from tests.streams.serve.stand import Stand
+from tests.streams.serve.web.test_console import live
 from tests.streams.steps import T0
 
 HERE = "/console/experiments"
@@ -176,6 +177,27 @@ def test_a_bad_rule_is_refused_with_the_reason(
     assert why in refused.text.replace("&#39;", "'")
     assert 'value="kept"' in refused.text
     assert read_rules(stand.settings) == {}
+
+
+def test_a_page_is_previewed_under_an_arm_and_a_rule(stand: Stand) -> None:
+    """Of a rule that is not created, too; unknown ones are refused with the reason."""
+    live(stand)
+    with served(stand, model=False) as console:
+        console.post(HERE, data=TRIAL)
+        where = "/console/preview"
+        plain = console.get(f"{where}?viewer=v1").text
+        assert "Copper Engine" in plain
+        arm = " ".join(console.get(f"{where}?viewer=v1&arm=trial/popular").text.split())
+        assert "between <b>now</b> and <b>under trial/popular</b>" in arm
+        new = console.post(where, data=EXCLUDE | {"viewer": "new", "countries": ""})
+        ruled = " ".join(new.text.split())
+        assert "between <b>now</b> and <b>under gone</b>" in ruled
+        assert re.search(r"Paper Tide<small>[^<]*</small></span></a><b class=\"yes\">only here", ruled)
+        assert console.get(f"{where}?viewer=v1&arm=trial/none").status_code == 409
+        assert console.get(f"{where}?viewer=v1&rule=none").status_code == 409
+        assert console.post(where, data=EXCLUDE | {"viewer": "v1", "kind": "x"}).status_code == 422
+    assert read_rules(stand.settings) == {}
+    assert stand.records(topics.HOME)[-1].key() == b"ada"
 
 
 def test_who_may_not_act_is_offered_nothing_and_refused(stand: Stand, tmp_path: Path) -> None:

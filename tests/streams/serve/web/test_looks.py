@@ -1,6 +1,6 @@
 """How pages look: contrast by pixels, and pictures of every page in both modes on a phone and a desk.
 
-To look at the pictures, say where they go: ``NEARLINE_NIGHTLY=1 NEARLINE_PICTURES=pictures pytest …``.
+To look at the pictures, say where they go: ``NEARLINE_NIGHTLY=1 PICTURES_FOLDER=pictures pytest …``.
 """
 
 import os
@@ -40,6 +40,12 @@ PAINTED = (
     "document.querySelectorAll('.hero > img, .cover img').forEach(one => { one.style.filter = arguments[0] })"
 )
 """Paints all artwork: what no artwork can exceed."""
+
+LOADED = """return [...document.images].every(one => {
+    const at = one.getBoundingClientRect();
+    return one.complete || at.left > innerWidth || at.top > innerHeight;
+})"""
+"""Whether all artwork in view is there; what is not in view is loaded when it comes."""
 
 pytestmark = [pytest.mark.slow, NEEDS_BROWSER]
 
@@ -118,7 +124,7 @@ def test_every_page_looks_right(
     """Nothing is wider than the screen, and every text has its contrast; a picture of each page is kept."""
     address, stand = listening
     _rich(stand)
-    folder = Path(os.environ.get("NEARLINE_PICTURES") or tmp_path)
+    folder = Path(os.environ.get("PICTURES_FOLDER") or tmp_path)
     folder.mkdir(exist_ok=True)
     bad = []
     with emulated(browser, width, 2_400, scheme):
@@ -127,9 +133,7 @@ def test_every_page_looks_right(
             browser.execute_script(
                 "document.querySelectorAll('details').forEach(one => { one.open = true; })"
             )
-            until(
-                browser, lambda b: b.execute_script("return [...document.images].every(one => one.complete)")
-            )
+            until(browser, lambda b: b.execute_script(LOADED))
             (folder / f"{name}-{scheme}-{width}.png").write_bytes(screenshot(browser, whole=True))
             if browser.execute_script("return document.documentElement.scrollWidth") > width:
                 bad.append((name, "wider than the screen"))
