@@ -161,6 +161,15 @@ COMMANDS = (
         "streams.cli.commands.keys:app",
         ("nearline keys add tv-app --scope read:pages --scope write:events", "nearline keys list"),
     ),
+    Command(
+        "plan",
+        "streams.cli.commands.plan:plan",
+        (
+            "nearline plan --viewers 20M --titles 300k --events 80k/s --p99 250ms",
+            "nearline plan --calibrate --kafka",
+            "nearline plan --viewers 5M --events 20k/s --simulate rack-lost",
+        ),
+    ),
     Command("topics", "streams.cli.commands.topics:app", ("nearline topics apply", "nearline topics check")),
 )
 """All commands."""
