@@ -13,7 +13,8 @@ from msgspec import structs
 from streams.errors import SettingsError
 from streams.ops.plan.constants import SHIPPED
 from streams.ops.plan.model import Demand, needs
-from streams.ops.plan.simulation import SCENARIOS, Installation, simulate
+from streams.ops.plan.scenarios import SCENARIOS, Installation
+from streams.ops.plan.simulation import simulate
 
 FOLDER = Path(__file__).resolve().parent / "capacity"
 RATES = (1_000.0, 2_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0, 100_000.0, 200_000.0)

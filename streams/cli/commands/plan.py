@@ -173,7 +173,8 @@ def _plan(
 def _simulated(console: "Console", demand: "Demand", costs: "Constants", name: str, json: str | None) -> None:
     from streams.cli.views.plan_tables import outcome_table
     from streams.ops.plan.model import needs
-    from streams.ops.plan.simulation import SCENARIOS, Installation, simulate
+    from streams.ops.plan.scenarios import SCENARIOS, Installation
+    from streams.ops.plan.simulation import simulate
 
     if name not in SCENARIOS:
         message = f"{name!r} is no scenario: {', '.join(SCENARIOS)}"

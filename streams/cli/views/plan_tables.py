@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from streams.ops.plan.model import Need, Plan
-from streams.ops.plan.simulation import Installation, Outcome
+from streams.ops.plan.scenarios import Installation, Outcome
 
 __all__ = ["monthly", "need_table", "outcome_table", "twice_table"]
 

@@ -1,9 +1,8 @@
 """Viewers' ids as they leave: not at all, as pseudonyms, or as they are.
 
 A pseudonym is the BLAKE2b hash of the id under a secret key. The same key gives the same pseudonym in every
-export, so that tables can be joined; without the key nobody can compute an id's pseudonym,
-so deleting the key
-cuts the tables off from the ids.
+export, so that tables can be joined. Without the key nobody can compute an id's pseudonym, so deleting the
+key cuts the tables off from the ids.
 """
 
 from collections.abc import Callable

@@ -1,12 +1,10 @@
 """Measures what things cost on this machine: the models alone, and a worker as a process of its own.
 
-Three runs of a worker give three unknown costs. With a list of one row for each batch,
-all events at once make large
-batches,
-and a slow stream small ones: the two lines meet in the cost of an event and of a batch. The third run makes
-whole pages. The models alone say how costs grow with titles. Figures are CPU,
-so that other programs on the machine
-disturb little; the time of a transaction is what passes, and is that of the broker that was asked.
+Three runs of a worker give three unknown costs. With a list of one row for each batch, all events at once
+make large batches, and a slow stream small ones: the two lines meet in the cost of an event and of a batch.
+The third run makes whole pages. The models alone say how costs grow with titles. Figures are CPU, so that
+other programs on the machine disturb less; the time of a transaction is what passes, and is that of the
+broker that was asked.
 """
 
 import os

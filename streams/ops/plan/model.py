@@ -8,10 +8,10 @@ The model is a sum of costs that are proportional to something that is counted::
           + title rows/s x (owner + workers x replica)    every worker reads every changed title
 
 A worker is a process that fills one core. A batch begins when the one before it has ended, so batches take
-what the events leave of the core: the fewer workers, the longer a batch waits, and the more events it has. It
-takes ``commit + batches of the worker's partitions / (1 - use by events)``. An event waits for the batch in
-flight and for its own: freshness is twice that at the 99th percentile, if events arrive evenly. There are as
-many workers as that, and a limit to the use by events, ask for.
+what the events leave of the core: the fewer workers, the longer a batch waits, and the more events it has.
+It takes ``commit + batches of the worker's partitions / (1 - use by events)``. An event waits for the batch
+in flight and for its own: freshness is twice that at the 99th percentile, if events arrive evenly. There
+are as many workers as that, and a limit to the use by events, ask for.
 """
 
 import math

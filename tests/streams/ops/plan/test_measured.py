@@ -12,7 +12,8 @@ from msgspec import structs
 
 from streams.ops.plan.constants import SHIPPED, Range
 from streams.ops.plan.model import Demand, needs
-from streams.ops.plan.simulation import Installation, Scenario, simulate
+from streams.ops.plan.scenarios import Installation, Scenario
+from streams.ops.plan.simulation import simulate
 
 WITHIN = 0.25
 LISTS = structs.replace(SHIPPED, page_us=Range(1.0, 1.0, 1.0, "a list of one row is no page"))

@@ -5,7 +5,8 @@ from msgspec import structs
 
 from streams.ops.plan.constants import SHIPPED
 from streams.ops.plan.model import Demand, needs
-from streams.ops.plan.simulation import SCENARIOS, Installation, Scenario, simulate
+from streams.ops.plan.scenarios import SCENARIOS, Installation, Scenario
+from streams.ops.plan.simulation import simulate
 
 SMALL = Installation(partitions=12, workers=3, viewers=2_000_000, titles=10_000, events_per_s=6_000.0)
 
