@@ -149,7 +149,11 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 ("sum by (stage, partition) (nearline_consumer_lag_records)", "{{stage}} {{partition}}"),
             ),
             _lines("Fetched records in the queue", ("sum by (stage) (nearline_queued_records)", "{{stage}}")),
-            _lines("Partitions", ("sum by (stage, state) (nearline_partitions)", "{{stage}} {{state}}")),
+            _lines(
+                "Partitions, processes of one worker",
+                ("sum by (stage, state) (nearline_partitions)", "{{stage}} {{state}}"),
+                ("sum by (state) (nearline_processes)", "processes {{state}}"),
+            ),
             _lines(
                 "Records to restore",
                 ("sum by (stage) (nearline_restore_remaining_records)", "{{stage}}"),
@@ -212,13 +216,13 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         (
             _lines(
                 "CPU",
-                (f"rate(process_cpu_seconds_total[{WINDOW}])", "{{job}} {{instance}}"),
+                (f"rate(process_cpu_seconds_total[{WINDOW}])", "{{job}} {{instance}} {{process}}"),
                 unit="percentunit",
                 text="100 % is one core; a worker learns and ranks in NEARLINE_THREADS threads.",
             ),
             _lines(
                 "Memory",
-                ("process_resident_memory_bytes", "{{job}} {{instance}}"),
+                ("process_resident_memory_bytes", "{{job}} {{instance}} {{process}}"),
                 ("sum by (job, instance) (nearline_state_memory_bytes)", "{{job}} {{instance}} databases"),
                 unit="bytes",
             ),

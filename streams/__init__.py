@@ -64,7 +64,8 @@ A room imports only from rooms below it (the contract `rooms-of-streams` in pypr
 ``deploy/modules.md`` lists all modules, and ``deploy/event-path.md`` shows the ones that an event passes.
 
 * `streams.cli`: the commands.
-* `streams.worker` composes a worker; `streams.serve` answers over HTTP.
+* `streams.worker` composes a worker; `streams.supervisor` runs several as one; `streams.serve` answers over
+  HTTP.
 * `streams.ops`: tools of operators, local Kafka, demos and replays.
 * `streams.stages`: what the stages do: viewers, titles, experiments, insights, versions.
 * `streams.client`: pages and events for programs in Python.

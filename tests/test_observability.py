@@ -12,7 +12,7 @@ import yaml
 from prometheus_client import ProcessCollector
 
 from deploy.dashboard import ROWS, WINDOW, dashboard
-from streams.telemetry.metrics import BulkHistogram, Metrics
+from streams.telemetry.metrics import BulkHistogram, Metrics, SupervisorMetrics
 from tests.newcomer.grafana import import_problems
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +33,8 @@ def rules() -> list[dict[str, Any]]:
 def _labels() -> dict[str, set[str]]:
     """Return every series that a worker shows, with its labels."""
     found: dict[str, set[str]] = {}
-    for collector, names in Metrics().registry._collector_to_names.items():
+    shown = Metrics().registry._collector_to_names | SupervisorMetrics().registry._collector_to_names
+    for collector, names in shown.items():
         if isinstance(collector, ProcessCollector):
             names.extend(
                 family.name + "_total" * (family.type == "counter") for family in collector.collect()

@@ -153,7 +153,9 @@ COMMANDS = (
         ("nearline artwork estimate", "nearline artwork estimate --alpha 0.1 --json -"),
     ),
     Command(
-        "worker", "streams.cli.commands.worker:worker", ("nearline worker", "nearline worker --group evening")
+        "worker",
+        "streams.cli.commands.worker:worker",
+        ("nearline worker", "nearline worker --group evening", "nearline worker --processes auto"),
     ),
     Command("serve", "streams.cli.commands.serve:serve", ("nearline serve", "nearline serve --port 0")),
     Command(

@@ -65,7 +65,7 @@ def service_settings(brokers: str | None, prefix: str | None, **more: object) ->
     from streams.telemetry.logging import configure
 
     settings = Settings.load(brokers=brokers, topic_prefix=prefix, **more)
-    configure(settings.log_level, settings.log_format)
+    configure(settings.log_level, settings.log_format, process=settings.process_number)
     return settings
 
 

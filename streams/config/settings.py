@@ -34,6 +34,9 @@ from schemas.versions import FIRST_VERSION
 from streams.config.variables import PREFIX, leaves, lists_read, refuse_unknown, split_list, variable
 from streams.errors import SettingsError
 
+PROCESS_FOLDER = "process-"
+"""The folder of a process's databases is called so, with its number."""
+
 
 def _default_cache_dir() -> Path:
     """Return the user's cache folder, as the XDG base directory specification has it."""
@@ -174,8 +177,18 @@ class Settings(BaseSettings):
     title_shards: int = Field(1, ge=1, le=256)
     """Partitions over which titles are spread. Default 1: one learns tens of thousands of events/s."""
 
+    processes: str = Field("1", pattern=r"^(auto|[1-9][0-9]{0,2})$")
+    """Processes of `nearline worker`, or auto: one a core that this process may use, at most one a partition.
+
+    Each has partitions, state (process-0, process-1, …) and a place in the group of its own; they share
+    /livez, /readyz and /metrics. Default 1."""
+
+    process_number: int | None = Field(None, ge=0, le=999)
+    """Number of this process among those of one worker. Default: none; the worker's supervisor sets it."""
+
     threads: int = Field(2, ge=1, le=64)
-    """Threads that learn and rank. Default 2: more starve a broker on the same cores (measured)."""
+    """Threads of a process that learn and rank. Default 2: more starve a broker on the same cores
+    (measured)."""
 
     viewers_batch_events: int = Field(8_000, ge=1, le=1_000_000)
     """Maximum events in a batch of the viewers stage. Default 8,000: 21,000 events/s; 4,000 gave 16,000."""
@@ -346,9 +359,16 @@ class Settings(BaseSettings):
 
     @property
     def state_folder(self) -> Path:
-        """Folder of this version's databases."""
+        """Folder of the databases of this version, and of this process if it is one of several.
+
+        Examples
+        --------
+        >>> Settings(state_dir=Path("state"), model_version="blue", process_number=2).state_folder.as_posix()
+        'state/version-blue/process-2'
+        """
         first = self.model_version == FIRST_VERSION
-        return self.state_dir if first else self.state_dir / f"version-{self.model_version}"
+        folder = self.state_dir if first else self.state_dir / f"version-{self.model_version}"
+        return folder if self.process_number is None else folder / f"{PROCESS_FOLDER}{self.process_number}"
 
     @property
     def provenance(self) -> str:

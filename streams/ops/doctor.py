@@ -44,7 +44,7 @@ from streams.kafka.clients import (
 )
 from streams.kafka.topics import MISSING, TopicAdmin, is_embedded
 from streams.ops.local_kafka.java import find_java, folder_of_jars
-from streams.ops.overview import fetch
+from streams.ops.overview import fetch, processes_of
 from streams.ops.state.local import StateLocation, places, reading
 from streams.stages.experiments.definitions import EXPERIMENTS
 from streams.stages.rules import RULES
@@ -278,7 +278,7 @@ def metrics(installation: Installation) -> Finding:
     if not running:
         cause = f"the metrics at {address} are not those of a worker"
         return Finding(Status.WARN, cause, "choose another port for the worker (NEARLINE_HTTP_PORT)")
-    stalled = shown.value("nearline_stalled_seconds")
+    stalled = max(one.value("nearline_stalled_seconds") for one in shown.by_process().values())
     if stalled > STILL_S:
         cause = f"there is pending work, and no progress for {stalled:.0f} s"
         return Finding(
@@ -287,7 +287,9 @@ def metrics(installation: Installation) -> Finding:
     if here not in running:
         cause = f"the worker is nearline {', '.join(running)}, this command is {here}"
         return Finding(Status.WARN, cause, "restart the worker, or use the command of its version")
-    return Finding(Status.OK, f"{address} shows a running nearline {here}")
+    processes = processes_of(shown)
+    several = f" in {processes} processes" if processes > 1 else ""
+    return Finding(Status.OK, f"{address} shows a running nearline {here}{several}")
 
 
 def server(installation: Installation) -> Finding:

@@ -10,7 +10,7 @@ from streams.telemetry.exposition import Exposition
 
 __all__ = [
     "QUANTILES", "MetricsSnapshot", "Observer", "WorkerStatus", "combine", "fetch", "freshness_ms",
-    "status_of",
+    "processes_of", "status_of",
 ]  # fmt: skip
 
 FETCH_TIMEOUT_S = 3.0
@@ -126,9 +126,14 @@ def fetch(address: str) -> Exposition | None:
         return None
 
 
+def processes_of(worker: Exposition) -> int:
+    """Return how many processes a worker is to have: several if it has a supervisor."""
+    return int(worker.value("nearline_processes")) or 1
+
+
 @dataclass
 class Observer:
-    """Takes snapshots of workers.
+    """Takes snapshots of workers; a process of a worker with several counts as a worker.
 
     Parameters
     ----------
@@ -137,24 +142,32 @@ class Observer:
     """
 
     addresses: Sequence[str]
-    _before: dict[str, Exposition] = field(default_factory=dict)
+    _before: dict[tuple[str, str], Exposition] = field(default_factory=dict)
     _at: float = field(default_factory=time.monotonic)
 
     def snapshot(self) -> MetricsSnapshot:
         """Read every worker's metrics, and compare with the previous snapshot."""
         now = time.monotonic()
-        found = {address: answer for address in self.addresses if (answer := fetch(address)) is not None}
-        known = {address: answer for address, answer in found.items() if address in self._before}
-        grown = [answer.since(self._before[address]) for address, answer in known.items()]
-        snapshot = combine(
-            list(found.values()), Exposition.together(grown), max(now - self._at, 1e-3), len(self.addresses)
-        )
+        answers = {address: answer for address in self.addresses if (answer := fetch(address)) is not None}
+        found = {
+            (address, process): part
+            for address, answer in answers.items()
+            for process, part in answer.by_process().items()
+            if part.value("nearline_build_info")  # one that has ended is only in its supervisor's metrics
+        }
+        places = [place for address in self.addresses for place in _places(address, answers.get(address))]
+        known = [place for place in found if place in self._before]
+        grown = Exposition.together(found[place].since(self._before[place]) for place in known)
+        snapshot = combine(list(found.values()), grown, max(now - self._at, 1e-3), len(places))
         self._before, self._at = self._before | found, now
-        return replace(
-            snapshot,
-            compared=len(known),
-            workers=tuple(status_of(address, found.get(address)) for address in self.addresses),
-        )
+        statuses = tuple(status_of(" process ".join(filter(None, one)), found.get(one)) for one in places)
+        return replace(snapshot, compared=len(known), workers=statuses)
+
+
+def _places(address: str, answer: Exposition | None) -> list[tuple[str, str]]:
+    """Return address and number of each process of a worker; the number is "" if it has only one."""
+    processes = 1 if answer is None else processes_of(answer)
+    return [(address, str(n)) for n in range(processes)] if processes > 1 else [(address, "")]
 
 
 def freshness_ms(read: Exposition, **labels: str) -> dict[str, float]:

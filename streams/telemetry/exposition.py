@@ -1,12 +1,55 @@
 """Parses the text of /metrics, for commands that observe a worker, and for tests."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 import numpy as np
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
-__all__ = ["Exposition"]
+__all__ = ["PROCESS", "SUPERVISOR", "Exposition", "merged"]
+
+PROCESS = "process"
+"""Label with the number of a process among those of one worker."""
+SUPERVISOR = "supervisor"
+"""Its value for what their supervisor shows of itself."""
+
+
+class _Families(Collector):
+    """Families of metrics that were read from elsewhere."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = list(families)
+
+    def collect(self) -> Iterable[Metric]:
+        """Return them."""
+        return self._families
+
+
+def merged(parts: Mapping[str, str]) -> bytes:
+    r"""Return the metrics of several processes as one text, each sample with its process as a label.
+
+    Parameters
+    ----------
+    parts
+        Text in Prometheus' format by the name of the process. A sample that has the label keeps it.
+
+    Examples
+    --------
+    >>> whole = merged({"0": "# TYPE a gauge\na 1", "1": "# TYPE a gauge\na 2"}).decode()
+    >>> whole.splitlines()[1:]
+    ['# TYPE a gauge', 'a{process="0"} 1.0', 'a{process="1"} 2.0']
+    """
+    families: dict[str, Metric] = {}
+    for name, text in parts.items():
+        for family in text_string_to_metric_families(text):
+            whole = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+            whole.samples += [one._replace(labels={PROCESS: name, **one.labels}) for one in family.samples]
+    registry = CollectorRegistry()
+    registry.register(_Families(families.values()))
+    return bytes(generate_latest(registry))
 
 
 class Exposition:
@@ -42,6 +85,21 @@ class Exposition:
         whole = cls("")
         whole.samples = [sample for part in parts for sample in part.samples]
         return whole
+
+    def by_process(self) -> dict[str, Self]:
+        r"""Return the metrics of each process of a worker by its name; of a worker of one process by "".
+
+        Examples
+        --------
+        >>> whole = Exposition('a{process="0"} 1\na{process="1"} 2')
+        >>> {name: part.value("a") for name, part in whole.by_process().items()}
+        {'0': 1, '1': 2}
+        """
+        found: dict[str, Self] = {}
+        for sample in self.samples:
+            part = found.setdefault(sample.labels.get(PROCESS, ""), type(self)(""))
+            part.samples.append(sample)
+        return found
 
     def since(self, before: Self) -> Self:
         r"""Return the increase since an earlier snapshot; gauges are kept; a restarted process counts from 0.

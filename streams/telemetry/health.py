@@ -17,6 +17,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from threading import Lock, Thread
+from typing import Protocol
 
 import h11
 import uvicorn
@@ -27,7 +28,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streams.errors import SettingsError
-from streams.telemetry.metrics import Metrics, media_type_for
+from streams.telemetry.metrics import media_type_for
 
 __all__ = ["BLOCKED_S", "Health"]
 
@@ -49,6 +50,13 @@ CLIENTS = 64
 
 STOP_S = 1
 """Seconds that requests in flight get when the worker stops."""
+
+
+class Exposed(Protocol):
+    """What has metrics."""
+
+    def exposition(self, media_type: str) -> bytes:
+        """Return all metrics in a format; may block."""
 
 
 class _TimedProtocol(H11Protocol):
@@ -84,6 +92,8 @@ class Health:
         Content of /metrics.
     clock
         Monotonic clock, seconds.
+    formats
+        Returns the format of the metrics for a request's header ``Accept``.
 
     Attributes
     ----------
@@ -95,6 +105,7 @@ class Health:
     Examples
     --------
     >>> from urllib.request import urlopen
+    >>> from streams.telemetry.metrics import Metrics
     >>> health = Health("127.0.0.1", 0, lambda: [], Metrics())
     >>> health.start()
     >>> urlopen(f"http://127.0.0.1:{health.port}/readyz").read()
@@ -107,11 +118,12 @@ class Health:
         host: str,
         port: int,
         waiting: Callable[[], Sequence[str]],
-        metrics: Metrics,
+        metrics: Exposed,
         *,
         clock: Callable[[], float] = time.monotonic,
+        formats: Callable[[str], str] = media_type_for,
     ) -> None:
-        self.host, self.port = host, port
+        self.host, self.port, self._formats = host, port, formats
         self._waiting, self._metrics, self._clock = waiting, metrics, clock
         self._beat = clock()
         self._written: dict[str, tuple[float, Response]] = {}
@@ -190,7 +202,7 @@ class Health:
 
     def _exposition(self, request: Request) -> Response:
         """Answer with the metrics; in a thread, so that probes do not wait for a slow gauge."""
-        media_type = media_type_for(request.headers.get("accept", ""))
+        media_type = self._formats(request.headers.get("accept", ""))
         with self._writing:
             at, answer = self._written.get(media_type, (float("-inf"), Response()))
             if self._clock() - at >= METRICS_AGE_S:

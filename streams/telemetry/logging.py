@@ -9,6 +9,7 @@ ones: the variables of frames, which structlog would print on a terminal, contai
 import logging
 import sys
 from collections.abc import MutableMapping
+from functools import partial
 from typing import Any, TextIO
 
 import structlog
@@ -23,7 +24,9 @@ CHATTY = ("faust", "aiokafka", "mode", "asyncio")
 """Loggers of libraries that log only warnings and worse, unless the level is debug."""
 
 
-def configure(level: str = "info", form: str = "auto", *, stream: TextIO | None = None) -> None:
+def configure(
+    level: str = "info", form: str = "auto", *, stream: TextIO | None = None, process: int | None = None
+) -> None:
     """Configure logging for the process; call it once, before anything else.
 
     Parameters
@@ -34,6 +37,8 @@ def configure(level: str = "info", form: str = "auto", *, stream: TextIO | None 
         json, console, or auto: console if `stream` is a terminal.
     stream
         Output; standard error if None, because standard output is for results.
+    process
+        Number of this process among those of one worker: a field of each line. Default: none.
     """
     out = stream or sys.stderr
     chain: list[Processor] = [
@@ -43,6 +48,8 @@ def configure(level: str = "info", form: str = "auto", *, stream: TextIO | None 
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         withhold,
     ]
+    if process is not None:
+        chain.append(partial(_of_process, process))
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=chain, processors=_last_steps(form, out))
@@ -78,6 +85,12 @@ def withhold(_: object, __: str, line: MutableMapping[str, Any]) -> MutableMappi
     """
     for name in WITHHELD & line.keys():
         line[name] = "[withheld]"
+    return line
+
+
+def _of_process(number: int, _: object, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add the number of the process."""
+    line["process"] = number
     return line
 
 

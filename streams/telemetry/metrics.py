@@ -54,12 +54,15 @@ http_connections_closed_total    counter    reason            closed by us: head
 disk_free_bytes                  gauge                        free space on the disk of the databases
 disk_bytes                       gauge                        size of this disk
 publishes                        gauge      version           1: its pages are published; 0: a shadow
+processes                        gauge      state             of `--processes`: ready, not_ready, ended
+process_restarts_total           counter    process           processes that ended and were started again
 build_info                       gauge      version           always 1
 tenant                           gauge      tenant            always 1, if there is a tenant
 ===============================  =========  ================  ==========================================
 
 The process has further ones: ``process_cpu_seconds_total``, ``process_resident_memory_bytes``,
-``process_open_fds``, ``process_start_time_seconds``.
+``process_open_fds``, ``process_start_time_seconds``. With `--processes` each has the label ``process``, the
+number of a process or ``supervisor``, whose own are `processes` and `process_restarts_total`.
 """
 
 import shutil
@@ -86,7 +89,10 @@ from prometheus_client.registry import Collector
 
 from streams.telemetry.exposition import Exposition
 
-__all__ = ["FRESHNESS_S", "BulkHistogram", "Exposition", "Gauge", "Metrics", "media_type_for"]
+__all__ = [
+    "FRESHNESS_S", "TEXT", "BulkHistogram", "Exposition", "Gauge", "Metrics", "SupervisorMetrics",
+    "media_type_for",
+]  # fmt: skip
 
 FRESHNESS_S = (
     0.001,
@@ -384,3 +390,33 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, bounds: Sequence[float], labels: Sequence[str]) -> Histogram:
         return Histogram(name, text, labels, namespace="nearline", registry=self.registry, buckets=bounds)
+
+
+class SupervisorMetrics:
+    """The metrics of a supervisor of several processes, which have their own.
+
+    Examples
+    --------
+    >>> metrics = SupervisorMetrics()
+    >>> metrics.processes.labels("ready").set(2)
+    >>> b'nearline_processes{state="ready"} 2.0' in metrics.exposition()
+    True
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.processes = Gauge(
+            "processes", "Processes of this worker.", ("state",), namespace="nearline", registry=self.registry
+        )
+        self.restarts = Counter(
+            "process_restarts",
+            "Processes that ended and were started again.",
+            ("process",),
+            namespace="nearline",
+            registry=self.registry,
+        )
+        ProcessCollector(registry=self.registry)
+
+    def exposition(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return bytes(generate_latest(self.registry))

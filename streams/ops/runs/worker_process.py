@@ -146,6 +146,7 @@ class WorkerProcess:
             "NEARLINE_TITLE_SHARDS": str(settings.title_shards),
             "NEARLINE_CHECK_CRCS": str(settings.check_crcs),
             "NEARLINE_EVENT_TIME": str(settings.event_time),
+            "NEARLINE_PROCESSES": "1",  # the embedded cluster has no room for more
             "NEARLINE_LOG_FORMAT": "json",
             **({"NEARLINE_TENANT": settings.tenant} if settings.tenant else {}),
             **(variables or {}),

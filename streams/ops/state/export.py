@@ -6,6 +6,7 @@ from typing import Any
 
 from online_models.tables.titles import TitleTable
 from streams.config.settings import Settings
+from streams.errors import StateError
 from streams.kafka.clients import OFFSET_BEGINNING
 from streams.kafka.scan import partitions_of, read
 from streams.ops.decoded_rows import decoded_titles, decoded_viewers
@@ -90,9 +91,11 @@ def _logged(settings: Settings, kind: StageState, partition: int | None) -> Iter
 def _named_here(settings: Settings) -> TitleTable:
     """Return a table of the titles in the local databases of the titles stage."""
     titles = TitleTable(settings.model)
-    if not (settings.state_folder / "titles").is_dir():
+    try:
+        found = places(settings, "titles")
+    except StateError:  # there are none
         return titles
-    for place in places(settings, "titles"):
+    for place in found:
         with reading(place) as store:
             names = [key.decode(errors="replace") for key, _ in store.scan() if not is_reserved(key)]
             titles.intern(names, admit=True)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from online_models.tables.row_versions import RowVersions
 from online_models.tables.rows import TITLE_ROWS, VIEWER_ROWS
 from schemas import topics
-from streams.config.settings import Settings
+from streams.config.settings import PROCESS_FOLDER, Settings
 from streams.engine.state import Store, StoreMemory
 from streams.errors import SettingsError, StateError
 
@@ -69,6 +69,9 @@ def stage_state(name: str) -> StageState:
 def places(settings: Settings, stage: str | None = None, partition: int | None = None) -> list[StateLocation]:
     """Return the databases in the state folder, optionally of one stage and partition.
 
+    Processes of one worker have folders of their own, and a partition that has moved leaves a copy: of
+    several databases of a partition this is the one that was opened last.
+
     Raises
     ------
     StateError
@@ -77,18 +80,30 @@ def places(settings: Settings, stage: str | None = None, partition: int | None =
         There is no such stage.
     """
     kinds = STAGES if stage is None else (stage_state(stage),)
+    whole = settings.state_folder
     found = [
         StateLocation(kind, int(folder.name), folder)
         for kind in kinds
-        for folder in (settings.state_folder / kind.stage).glob("*")
+        for of_process in (whole, *whole.glob(f"{PROCESS_FOLDER}*"))
+        for folder in (of_process / kind.stage).glob("*")
         if folder.is_dir() and folder.name.isdecimal() and partition in {None, int(folder.name)}
     ]
+    found.sort(key=lambda place: _opened(place.folder))
+    found = list({(place.kind, place.partition): place for place in found}.values())
     if not found:
         number = "any partition" if partition is None else f"partition {partition}"
         what = f"there is no local state in {settings.state_folder}"
         advice = "give the worker's folder (--state-dir, NEARLINE_STATE_DIR)"
         raise StateError(what, why=f"looked for {stage or 'any stage'}, {number}", next_step=advice)
     return sorted(found, key=lambda place: (STAGES.index(place.kind), place.partition))
+
+
+def _opened(folder: Path) -> float:
+    """Return when a database was opened to be written: RocksDB names a new manifest then."""
+    try:
+        return (folder / "CURRENT").stat().st_mtime
+    except OSError:  # it was never written, or is gone
+        return 0.0
 
 
 @contextmanager

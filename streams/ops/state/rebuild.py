@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from streams.engine.folder_lock import locked_folder
 from streams.engine.read_progress import ReadProgress
 from streams.engine.state import Store, StoreMemory, wipe
 from streams.engine.store_identity import StoreIdentity
+from streams.errors import StateError
 from streams.kafka.clients import consumer, require_broker
 from streams.kafka.topics import TopicInfo, require_topics
 from streams.ops.state.local import StateLocation, places, stage_state
@@ -50,6 +52,8 @@ def chosen(settings: Settings, stage: str | None, partition: int | None) -> list
     """
     if stage is not None and partition is not None:
         kind = stage_state(stage)
+        with suppress(StateError):
+            return places(settings, stage, partition)
         return [StateLocation(kind, partition, settings.state_folder / stage / str(partition))]
     return places(settings, stage, partition)
 
@@ -77,7 +81,10 @@ def rebuild(
     TopicError
         A changelog does not exist; nothing was deleted.
     """
-    with locked_folder(settings.state_folder):
+    folders = {settings.state_folder, *(place.folder.parent.parent for place in wanted)}  # of processes, too
+    with ExitStack() as stack:
+        for folder in sorted(folders):
+            stack.enter_context(locked_folder(folder))
         require_broker(settings)
         changelogs = require_topics(settings, list({place.kind.changelog for place in wanted}))
         return [_rebuilt(settings, place, changelogs[place.kind.changelog], progress) for place in wanted]

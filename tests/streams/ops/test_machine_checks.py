@@ -21,8 +21,9 @@ from streams.ops.doctor import (
     state_folder,
     worker,
 )
+from streams.telemetry.exposition import merged
 from streams.telemetry.health import Health
-from streams.telemetry.metrics import Exposition, Metrics
+from streams.telemetry.metrics import Exposition, Metrics, SupervisorMetrics
 
 
 def test_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +90,23 @@ def test_metrics_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
         health.stop()
     monkeypatch.undo()
     assert found().status is Status.UNKNOWN
+
+
+def test_metrics_of_a_worker_of_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many there are, and the longest stall of one of them: two short ones are no long one."""
+    one, supervisor = Metrics(version=version("nearline")), SupervisorMetrics()
+    supervisor.processes.labels("ready").set(2)
+    one.stalled_seconds.set(20)
+
+    def found() -> Finding:
+        text = one.exposition().decode()
+        whole = merged({"0": text, "1": text, "supervisor": supervisor.exposition().decode()}).decode()
+        monkeypatch.setattr("streams.ops.doctor.fetch", lambda _: Exposition(whole))
+        return metrics(Installation(Settings()))
+
+    assert (found().status, "in 2 processes" in found().cause) == (Status.OK, True)
+    one.stalled_seconds.set(31)
+    assert (found().status, "31 s" in found().cause) == (Status.FAIL, True)
 
 
 def test_the_server() -> None:

@@ -38,6 +38,15 @@ def test_own_and_foreign_lines_have_one_format() -> None:
     assert own["timestamp"].endswith("Z")
 
 
+def test_a_process_of_several_says_its_number() -> None:
+    """On each line, foreign ones included: all write to one stream."""
+    stream = io.StringIO()
+    configure(stream=stream, process=3)
+    structlog.get_logger("streams.engine.stage").info("committed")
+    logging.getLogger("librdkafka").warning("no route")
+    assert [line["process"] for line in _lines(stream)] == [3, 3]
+
+
 def test_viewers_values_are_withheld() -> None:
     """Fields that can hold what a viewer did are replaced, wherever the line came from."""
     stream = io.StringIO()

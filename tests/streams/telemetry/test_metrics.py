@@ -1,5 +1,6 @@
 """Names, labels and the histogram for whole batches."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -11,13 +12,14 @@ from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 
 from streams.engine.state import Store, StoreMemory
 from streams.telemetry import metrics as module
-from streams.telemetry.metrics import BulkHistogram, Exposition, Metrics
+from streams.telemetry.metrics import BulkHistogram, Exposition, Metrics, SupervisorMetrics
 
 
 def test_table_names_every_metric() -> None:
     """The table in the module's docstring and the registry hold the same names, labels included."""
     registered = {}
-    for collector in Metrics().registry._collector_to_names:
+    collectors = [Metrics().registry._collector_to_names, SupervisorMetrics().registry._collector_to_names]
+    for collector in itertools.chain(*collectors):
         if isinstance(collector, ProcessCollector):
             continue
         name = getattr(collector, "_name", "").removeprefix("nearline_")
