@@ -19,7 +19,7 @@ import numpy as np
 from llvmlite import binding
 from numba.core import config
 
-__all__ = ["BASELINE", "Build", "Decision", "decided", "missing_features", "use"]
+__all__ = ["BASELINE", "Build", "KernelChoice", "decided", "missing_features", "use"]
 
 BASELINE = "x86-64-v3"
 """Processor for which kernels are shipped: with AVX2 and FMA, Intel's from 2013, AMD's from 2015. Lists and
@@ -53,7 +53,7 @@ class Build(NamedTuple):
         (folder / DESCRIPTION).write_text(f"{text}\n", encoding="utf-8")
 
 
-class Decision(NamedTuple):
+class KernelChoice(NamedTuple):
     """Whether the shipped kernels are used."""
 
     folder: Path | None
@@ -69,19 +69,19 @@ def use() -> None:
 
 
 @functools.cache
-def decided() -> Decision:
+def decided() -> KernelChoice:
     """Say whether the shipped kernels are used in this process."""
     return _decide(FOLDER, config.CPU_NAME)  # type: ignore[attr-defined]
 
 
-def _decide(folder: Path, asked_for: str | None) -> Decision:
+def _decide(folder: Path, asked_for: str | None) -> KernelChoice:
     """Compare what the kernels of a folder were compiled with and what is here."""
     try:
         shipped = Build(**json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")))
     except FileNotFoundError:
-        return Decision(None, "none were shipped with this installation")
+        return KernelChoice(None, "none were shipped with this installation")
     except (ValueError, TypeError):
-        return Decision(None, f"{folder / DESCRIPTION} is not a description of kernels")
+        return KernelChoice(None, f"{folder / DESCRIPTION} is not a description of kernels")
     here = Build.here()
     others = [
         f"{name} {theirs} where {ours} is installed"
@@ -89,14 +89,14 @@ def _decide(folder: Path, asked_for: str | None) -> Decision:
         if theirs != ours
     ]
     if asked_for not in {None, BASELINE}:
-        return Decision(None, f"NUMBA_CPU_NAME asks for {asked_for}, the shipped ones are for {BASELINE}")
+        return KernelChoice(None, f"NUMBA_CPU_NAME asks for {asked_for}, the shipped ones are for {BASELINE}")
     if others:
-        return Decision(None, f"the shipped ones are for {', '.join(others)}")
+        return KernelChoice(None, f"the shipped ones are for {', '.join(others)}")
     if missing := missing_features():
-        return Decision(
+        return KernelChoice(
             None, f"the shipped ones are for {BASELINE}, this processor has no {', '.join(missing)}"
         )
-    return Decision(folder, f"those shipped for {BASELINE}, numba {here.numba}, numpy {here.numpy}")
+    return KernelChoice(folder, f"those shipped for {BASELINE}, numba {here.numba}, numpy {here.numpy}")
 
 
 def missing_features() -> list[str]:

@@ -7,6 +7,7 @@
     ├── RatingsError                user: a file of ratings cannot be read (exit 2)
     ├── ImportFileError             user: a file of titles or history cannot be imported (exit 2)
     ├── ImportOrderError            user: the event log is ahead of the history that is imported
+    ├── ExportError                 user: the folder cannot take the export (exit 2)
     ├── BrokerError                 broker
     │   ├── BrokerUnreachableError  no broker answers at the address (exit 3)
     │   ├── AccessError             user: the broker refuses the user or its certificate (exit 2)

@@ -18,8 +18,8 @@ HYPER_PARAMETERS = {
     for each in fields(getattr(ModelConfig(), group.name))
 }
 SETTINGS = {".".join(path) for path, _ in leaves(Settings())}
-OTHERS = {"auto.commit.interval.ms", "obp.ope.estimators", "reco.base.Ranker"}
-"""Names of librdkafka, the Open Bandit Pipeline and River."""
+OTHERS = {"auto.commit.interval.ms", "errors.tolerance", "obp.ope.estimators", "reco.base.Ranker"}
+"""Names of librdkafka, Kafka Connect, the Open Bandit Pipeline and River."""
 
 
 @pytest.mark.parametrize("room", ROOMS)

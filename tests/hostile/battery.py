@@ -74,9 +74,10 @@ def run(count: int, seed: int, tell: Callable[[Found], None] = lambda _: None) -
     while found.records < count:
         if found.records - fresh > FRESH:
             fresh, stand = found.records, Stand(seed + found.records)
-        name = first.pop() if first else rng.choices([*DOORS], shares)[0]
+        name = first.pop() if first and rng.random() < 0.5 else rng.choices([*DOORS], shares)[0]
         records = DOORS[name].draw(stand, min(DOORS[name].size, count - found.records))
         if not records:  # nothing has been written to this topic yet
+            first.insert(0, name)
             continue
         if not _taken(stand, name, records, found):
             stand = Stand(seed + found.records)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from online_models.shipped_kernels import Decision
+from online_models.shipped_kernels import KernelChoice
 from streams.config.settings import ServeSettings, Settings
 from streams.engine.state import Store, StoreMemory
 from streams.ops.doctor import (
@@ -42,14 +42,14 @@ def test_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of a wheel, those of a checkout, and a wheel's that do not run here, with the cause."""
 
-    def found(folder: Path, decision: Decision) -> Finding:
+    def found(folder: Path, decision: KernelChoice) -> Finding:
         monkeypatch.setattr("streams.ops.doctor.shipped_kernels.FOLDER", folder)
         monkeypatch.setattr("streams.ops.doctor.shipped_kernels.decided", lambda: decision)
         return kernels(Installation(Settings()))
 
-    assert found(tmp_path, Decision(tmp_path, "those shipped")).status is Status.OK
-    assert found(tmp_path / "none", Decision(None, "none were shipped")).status is Status.OK
-    left = found(tmp_path, Decision(None, "this processor has no avx2"))
+    assert found(tmp_path, KernelChoice(tmp_path, "those shipped")).status is Status.OK
+    assert found(tmp_path / "none", KernelChoice(None, "none were shipped")).status is Status.OK
+    left = found(tmp_path, KernelChoice(None, "this processor has no avx2"))
     assert (left.status, left.cause) == (Status.WARN, "this processor has no avx2")
     assert "python -m online_models.compile" in left.next_step
 
