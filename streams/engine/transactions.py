@@ -272,15 +272,14 @@ def portions(messages: list[Message], most: int = REQUEST_BYTES) -> Iterator[lis
     >>> list(portions([]))
     []
     """
+    sizes = [
+        len(message.get("key") or b"") + len(message.get("value") or b"") + OVERHEAD for message in messages
+    ]
     begin, room = 0, most
-    for place, (before, end) in enumerate(pairwise(accumulate(map(_size, messages), initial=0))):
-        if end > room and place > begin:
-            yield messages[begin:place]
-            begin, room = place, before + most
+    if sum(sizes) > most:
+        for place, (before, end) in enumerate(pairwise(accumulate(sizes, initial=0))):
+            if end > room and place > begin:
+                yield messages[begin:place]
+                begin, room = place, before + most
     if messages:
         yield messages[begin:]
-
-
-def _size(message: Message) -> int:
-    """Return an upper bound of the bytes of a message in a request."""
-    return len(message.get("key") or b"") + len(message.get("value") or b"") + OVERHEAD

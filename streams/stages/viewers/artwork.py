@@ -162,10 +162,10 @@ def last_drawn(pages: Pages, share: float) -> ArtworkSelection:
     if pages.kind.shape[1] > 1 or not pages.title.shape[2]:
         return NOTHING
     page = np.flatnonzero(pages.candidates)
-    shown = [Selection(propensity=last_propensity(n, share)) for n in pages.candidates[page].tolist()]
+    counts, numbers = np.unique(pages.candidates[page], return_inverse=True)
+    shown = [Selection(propensity=last_propensity(n, share)) for n in counts.tolist()]
     first = np.zeros(page.size, np.int64)
-    numbers = np.arange(page.size, dtype=np.int32)
-    return ArtworkSelection(page, first, first + pages.title.shape[2] - 1, numbers, shown)
+    return ArtworkSelection(page, first, first + pages.title.shape[2] - 1, numbers.astype(np.int32), shown)
 
 
 def item_tail(reason: str | None, shown: Selection, arm: str | None) -> bytes:

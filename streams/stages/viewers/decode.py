@@ -91,6 +91,8 @@ class SignalRows:
 
     def ids(self) -> Sequence[str]:
         """Return an id for each row."""
+        if self.event.size == len(self.events) and all(one.signals for one in self.events):
+            return [one.event.event_id for one in self.events]
         return [name for one in self.events for name in signal_ids(one.event.event_id, len(one.signals))]
 
     def attributable(self) -> dict[int, Impression | Search]:

@@ -114,19 +114,19 @@ class ImpressionTracker:
         known = signals.action[:n] != _IGNORED  # there may be no room for a title
         events = {row: event for row, event in rows.attributable().items() if known[row]}
         at = sorted({*events, *np.flatnonzero(liked).tolist()})
-        self._load({self._viewers.ids[slot] for slot in feedback.viewer[at].tolist()})
-        updates = AttributionUpdates([], [])
-        for row in at:
-            slot, when = int(feedback.viewer[row]), int(feedback.at[row])
-            viewer = self._viewers.ids[slot]
+        viewers = [self._viewers.ids[slot] for slot in feedback.viewer[at].tolist()]
+        self._load(set(viewers))
+        updates, titles = AttributionUpdates([], []), self._viewers.titles.ids
+        times, rows_of_titles = feedback.at[at].tolist(), feedback.title[at].tolist()
+        for row, viewer, when, title in zip(at, viewers, times, rows_of_titles, strict=True):
             event = events.get(row)
             if isinstance(event, Impression):
-                self._see_artwork(viewer, event, when, tastes.get(slot, {}), updates)
+                self._see_artwork(viewer, event, when, tastes.get(int(feedback.viewer[row]), {}), updates)
                 self._see_on_shelf(viewer, event, when)
             elif isinstance(event, Search):
                 self._open_result(viewer, event, when)
-            else:
-                self._watch(viewer, self._viewers.titles.ids[int(feedback.title[row])], when, updates)
+            elif log := self._hot[viewer]:
+                self._watch(log, viewer, titles[title], when, updates)
         return pack_updates(updates)
 
     def take_rows(self) -> list[Row]:
@@ -175,8 +175,10 @@ class ImpressionTracker:
             self._hot[viewer].record_search(query, event.clicked_title_id, at_ms=at_ms)
             self._changed[viewer] = None
 
-    def _watch(self, viewer: str, title_id: str, at_ms: int, updates: AttributionUpdates) -> None:
-        log = self._hot[viewer]
+    def _watch(
+        self, log: ImpressionLog, viewer: str, title_id: str, at_ms: int, updates: AttributionUpdates
+    ) -> None:
+        """Attribute a watch to what a viewer's log, which is not empty, has of the title."""
         kind = log.take_shelf(title_id, at_ms=at_ms)
         if kind is not None:
             self.shelf_value.watch(RowKind(kind))

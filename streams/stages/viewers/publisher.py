@@ -144,17 +144,12 @@ class PagePublisher:
             names = [viewers.ids[slot] for slot in slots.tolist()]
             coins = [f"{rivals.salt} {name} {seq}" for name, seq in zip(names, seqs, strict=True)]
             picks = interleave_top_picks(pages, new, coins, config.visible)
+        limits = map(
+            _limits_json, viewers.arrays.country[slots].tolist(), viewers.arrays.limit[slots].tolist()
+        )
         causes = [
-            Cause(
-                viewers.ids[slot],
-                seq,
-                offset,
-                at,
-                self._limits(slot),
-                variant.arms,
-                now_ms if self._live else at,
-            )
-            for (slot, offset, at), seq in zip(requests, seqs, strict=True)
+            Cause(viewers.ids[slot], seq, offset, at, of_viewer, variant.arms, now_ms if self._live else at)
+            for (slot, offset, at), seq, of_viewer in zip(requests, seqs, limits, strict=True)
         ]
         shown = self._artwork.select(pages, slots, now_ms, treatment.artwork or ArtworkPolicy.BANDIT)
         if rivals is not None:
@@ -184,11 +179,6 @@ class PagePublisher:
     def _list_length(self, treatment: Treatment) -> int:
         """Return the titles on a shelf under a treatment."""
         return min(self._length, treatment.list_length or self._length)
-
-    def _limits(self, slot: int) -> bytes:
-        """Return the fields of a viewer's country and maturity limit."""
-        arrays = self._side.viewers.arrays
-        return _limits_json(int(arrays.country[slot]), int(arrays.limit[slot]))
 
 
 @cache
