@@ -87,6 +87,11 @@ lint: setup ## Check style, types, import contracts and generated files
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.contract_tools
 
+# Below dist/site, a folder for each version. What it needs is installed for it alone: `make setup` waits for none of it.
+docs: setup deploy/docs.lock ## Build the documentation site into dist/site, strictly: links, references, examples
+	@$(UV) -r deploy/docs.lock
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file deploy/site/mkdocs.yml
+
 format: setup ## Let the formatter and the safe fixes loose
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -100,7 +105,7 @@ kafka: setup ## Start a real Kafka on 127.0.0.1:19092 and create the topics
 
 # The wheel is built out of the sdist, with kernels compiled beforehand: for this Python, and this kind of machine.
 dist: $(VENV)/.runtime ## Build wheel, sdist, image context, release notes and bill of materials into dist
-	rm -rf dist
+	rm -rf dist/nearline-*
 	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
 	$(BIN)/python -m deploy.release
 
@@ -110,6 +115,9 @@ lock: setup ## Resolve the versions in deploy/requirements.lock and image.lock a
 	$(BIN)/uv pip compile pyproject.toml --group image --extra otel --universal --python-version 3.11 \
 		-c deploy/requirements.lock --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet \
 		-o deploy/image.lock
+	$(BIN)/uv pip compile --group docs --universal --python-version 3.11 \
+		-c deploy/requirements.lock --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet \
+		-o deploy/docs.lock
 
 clean: ## Remove the environment, caches and local state
 	rm -rf $(VENV) .nearline .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

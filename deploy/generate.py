@@ -39,7 +39,13 @@ from streams.ops.doctor import CLUSTER_CHECKS, MACHINE_CHECKS, name_of
 from streams.telemetry import metrics
 
 ROOT = Path(__file__).resolve().parents[1]
-READMES = ("README.md", "deploy/README.md", "schemas/README.md", "online_models/README.md")
+READMES = (
+    "README.md",
+    "deploy/README.md",
+    "deploy/reference.md",
+    "schemas/README.md",
+    "online_models/README.md",
+)
 DASHBOARD = ROOT / "deploy/observability/grafana/dashboards/nearline.json"
 ALERTS = ROOT / "deploy/observability/alerts.yml"
 RULES = ROOT / "deploy/observability/rules.yaml"

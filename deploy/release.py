@@ -17,11 +17,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PLACES = (
     "docker-compose.yml",
     "deploy/Dockerfile",
+    "deploy/helm/nearline/Chart.yaml",
     "deploy/kubernetes/overlays/development/kustomization.yaml",
     "deploy/kubernetes/overlays/production/kustomization.yaml",
 )
-"""Files that name our image with its version."""
-IMAGE = re.compile(r"(?<=nearline:)\d+\.\d+\.\d+|(?<=newTag: )\d+\.\d+\.\d+")
+"""Files that name our image, or our chart, with its version."""
+IMAGE = re.compile(
+    r"(?:(?<=nearline:)|(?<=newTag: )|(?<=^version: )|(?<=^appVersion: ))\d+\.\d+\.\d+", re.MULTILINE
+)
 SBOM = ("tool", "run", "--quiet", "--from", "cyclonedx-bom>=7,<8", "cyclonedx-py", "requirements")
 """Of uv, which fetches the program: nothing else needs it."""
 

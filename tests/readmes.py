@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("README.md", "deploy/README.md", "schemas/README.md", "online_models/README.md")
+FILES = (
+    "README.md",
+    "deploy/README.md",
+    "deploy/reference.md",
+    "schemas/README.md",
+    "online_models/README.md",
+    "online_models/tutorial.md",
+)
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
