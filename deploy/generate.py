@@ -1,10 +1,10 @@
 """Generate documents for operators: ``python -m deploy.generate`` compares, ``--write`` writes.
 
-The Grafana dashboard, from `deploy.dashboard`, and what the Helm chart copies; topics and users for
-Strimzi, from `deploy.strimzi`; alerts for the Prometheus operator, from ``alerts.yml``; the inventory of
-modules (``deploy/modules.md``), from their docstrings; the version in the names of our image, from
-`pyproject.toml`; and sections of the READMEs, between ``<!-- generated: NAME -->`` and ``<!-- end -->``, from
-`SECTIONS`.
+The Grafana dashboard, from `deploy.dashboard`, and what the Helm chart copies; the TypeScript client, from
+`deploy.typescript`; topics and users for Strimzi, from `deploy.strimzi`; alerts for the Prometheus operator,
+from ``alerts.yml``; the inventory of modules (``deploy/modules.md``), from their docstrings; the version in
+the names of our image, from `pyproject.toml`; and sections of the READMEs, between ``<!-- generated: NAME
+-->`` and ``<!-- end -->``, from `SECTIONS`.
 """
 
 import argparse
@@ -29,6 +29,8 @@ from deploy.dashboard import dashboard
 from deploy.event_effects import every_case
 from deploy.release import PLACES, version, with_version
 from deploy.strimzi import as_yaml, topic_documents, user_documents
+from deploy.typescript import FILE as TYPESCRIPT
+from deploy.typescript import typescript
 from online_models.errors import ModelError
 from schemas.errors import Reason, SchemaError
 from schemas.events import EVENT_TYPES, ViewingEvent
@@ -250,6 +252,7 @@ def generated() -> dict[Path, str]:
         CHART / "alerts.yml": ALERTS.read_text(encoding="utf-8"),
         RULES: _yaml([_rules()]),
         MODULES: _modules(),
+        TYPESCRIPT: typescript(),
         STRIMZI / "topics.yaml": _yaml(topic_documents()),
         STRIMZI / "users.yaml": _yaml(user_documents()),
     }
