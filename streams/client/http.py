@@ -1,64 +1,19 @@
-"""The client of `nearline serve`: pages, lists and titles as structs, and events.
-
-Requests that failed for a reason that passes (no connection, 429, 502, 503, 504) are repeated, after the
-pause that the server asks for, or one that doubles. Events are repeated, too: an event counts once by its id.
-"""
+"""The client of `nearline serve`: pages, lists and titles as structs, and events."""
 
 import http.client
-import json
-import random
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Self, TypeVar
+from urllib.parse import urlsplit
 
-from schemas import Event, Home, Title, Trending
-from schemas.codec import decode_event, decode_home, decode_title, decode_trending, encode
-from streams.errors import RequestRefusedError, ServerUnavailableError
+from schemas import Event, Title, Trending
+from streams.client import calls
+from streams.client.calls import Answer, Attempts, Call, ServedPage
 
-__all__ = ["ServeClient", "ServedPage"]
+__all__ = ["ServeClient"]
 
 T = TypeVar("T")
-PASSING: Final = frozenset(
-    {
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.GATEWAY_TIMEOUT,
-    }
-)
-"""Statuses that another attempt may not get."""
-NEXT_STEPS: Final[dict[int, str]] = {
-    HTTPStatus.UNAUTHORIZED: "give a key that the server knows: nearline keys add",
-    HTTPStatus.FORBIDDEN: "give a key with the scope that the reason names: nearline keys add",
-    HTTPStatus.NOT_FOUND: "check the id, and whether its events arrive: nearline inspect viewer ID",
-}
-"""What to do about a refused request, by status; for the others the reason says it."""
-FIRST_PAUSE_S: Final = 0.05
-"""Before the second attempt; then twice as long each time, by a random factor of 1 to 2, so that clients that
-failed together do not return together."""
-LONGEST_PAUSE_S: Final = 5.0
-"""Also where the server asks for more: a player does not wait longer for a page."""
-
-
-class ServedPage(NamedTuple):
-    """A page, and where it is from."""
-
-    home: Home
-    source: str
-    """``stored`` (published by a worker), ``cold-start``, or ``derived`` from an expired page."""
-    expired_s: int = 0
-    """Seconds since the end of the page it was derived from."""
-
-
-class _Answer(NamedTuple):
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
 
 
 class ServeClient:
@@ -90,14 +45,12 @@ class ServeClient:
         timeout_s: float = 2.0,
         attempts: int = 3,
     ) -> None:
+        calls.require_address(address)
         parts = urlsplit(address)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            msg = f"{address!r} is no address of the form http://host:port"
-            raise ValueError(msg)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(parts.hostname, parts.port, timeout=timeout_s)
-        self._address, self._path, self._attempts = address, parts.path.rstrip("/"), attempts
-        self._headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        self._connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+        self._address, self._path = address, parts.path.rstrip("/")
+        self._key, self._attempts = key, attempts
         self._lock = threading.Lock()
 
     def home(
@@ -115,31 +68,25 @@ class ServeClient:
         RequestRefusedError, ServerUnavailableError
             As of every request.
         """
-        query = {"country": country, "maturity": maturity, "device": device}
-        answer = self._get(f"/v1/viewers/{_part(viewer_id)}/home", query)
-        source, expired = answer.headers["Nearline-Source"], answer.headers["Nearline-Expired"]
-        return ServedPage(decode_home(answer.body), source or "stored", int(expired or 0))
+        return self._require(calls.home(viewer_id, country, maturity, device))
 
     def search(self, viewer_id: str, query: str, *, limit: int = 20) -> list[str]:
         """Return the ids of the titles that a viewer may mean by a query, the best first."""
-        answer = self._get(f"/v1/viewers/{_part(viewer_id)}/search", {"q": query, "limit": limit})
-        return _title_ids(answer.body)
+        return self._require(calls.search(viewer_id, query, limit))
 
     def similar(self, title_id: str, *, viewer_id: str | None = None, limit: int = 20) -> list[str]:
         """Return the ids of similar titles, under the limits of a viewer if one is named."""
-        answer = self._get(f"/v1/titles/{_part(title_id)}/similar", {"viewer": viewer_id, "limit": limit})
-        return _title_ids(answer.body)
+        return self._require(calls.similar(title_id, viewer_id, limit))
 
     def title(self, title_id: str) -> Title | None:
         """Return a title of the catalog; None if there is no such title."""
-        return self._found(f"/v1/titles/{_part(title_id)}", {}, decode_title)
+        return self._run(calls.title(title_id))
 
     def trending(
         self, scope: str = "global", *, country: str | None = None, maturity: int | None = None
     ) -> Trending | None:
         """Return a trending list; None if there is none of this scope."""
-        query = {"scope": scope, "country": country, "maturity": maturity}
-        return self._found("/v1/trending", query, decode_trending)
+        return self._run(calls.trending(scope, country, maturity))
 
     def send(self, event: Event) -> None:
         """Send an event; returns when the brokers have it.
@@ -151,54 +98,38 @@ class ServeClient:
         RequestRefusedError, ServerUnavailableError
             As of every request.
         """
-        body = encode(event)
-        decode_event(body)
-        self._request("POST", "/v1/events", body)
+        self._run(calls.send(event))
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
         self._connection.close()
 
-    def _found(self, path: str, query: dict[str, Any], decode: Callable[[bytes], T]) -> T | None:
-        try:
-            return decode(self._get(path, query).body)
-        except RequestRefusedError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
-                return None
-            raise
+    def _require(self, call: Call[T]) -> T:
+        found = self._run(call)
+        assert found is not None  # noqa: S101 - of these calls 404 is an error
+        return found
 
-    def _get(self, path: str, query: dict[str, Any]) -> _Answer:
-        given = urlencode({name: value for name, value in query.items() if value is not None})
-        return self._request("GET", f"{path}?{given}" if given else path)
-
-    def _request(self, method: str, path: str, body: bytes | None = None) -> _Answer:
+    def _run(self, call: Call[T]) -> T | None:
         """Make a request, with attempts as long as its failure may pass."""
-        pause_s, why, answer = FIRST_PAUSE_S, "", None
-        for attempt in range(1, self._attempts + 1):
+        attempts = Attempts(self._attempts, self._address)
+        while True:
+            answer, failure = None, None
             try:
-                answer = self._once(method, path, body)
+                answer = self._once(call.method, call.path, call.body)
             except (OSError, http.client.HTTPException) as error:
-                answer, why = None, str(error) or type(error).__name__
-            if answer is not None and answer.status not in PASSING:
-                return _accepted(answer, self._address)
-            if attempt < self._attempts:
-                asked = answer.headers["Retry-After"] if answer is not None else None
-                wanted = float(asked) if asked and asked.isdecimal() else pause_s * random.uniform(1, 2)  # noqa: S311 - no secret
-                time.sleep(min(wanted, LONGEST_PAUSE_S))
-                pause_s *= 2
-        if answer is not None:
-            why = f"{answer.status} {_problem(answer)[1]}"
-        what = f"nearline does not answer at {self._address}"
-        step = "start `nearline serve`, or check its address and /readyz"
-        raise ServerUnavailableError(what, why=why, next_step=step)
+                failure = error
+            pause_s = attempts.pause_s(answer, failure)
+            if pause_s is None and answer is not None:
+                return call.result(answer, self._address)
+            time.sleep(pause_s or 0.0)
 
-    def _once(self, method: str, path: str, body: bytes | None) -> _Answer:
-        headers = self._headers | ({"Content-Type": "application/json"} if body is not None else {})
+    def _once(self, method: str, path: str, body: bytes | None) -> Answer:
         with self._lock:
             try:
-                self._connection.request(method, self._path + path, body, headers)
+                self._connection.request(method, self._path + path, body, calls.headers_of(self._key, body))
                 answer = self._connection.getresponse()
-                return _Answer(answer.status, answer.headers, answer.read())
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                return Answer(answer.status, headers, answer.read())
             except (OSError, http.client.HTTPException):
                 self._connection.close()  # whatever is left of it; a new one is opened by the next attempt
                 raise
@@ -210,29 +141,3 @@ class ServeClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _part(text: str) -> str:
-    """Return an id as a part of a path."""
-    return quote(text, safe="")
-
-
-def _title_ids(body: bytes) -> list[str]:
-    return [str(item["title_id"]) for item in json.loads(body).get("items", ())]
-
-
-def _problem(answer: _Answer) -> tuple[str, str]:
-    """Return title and detail of a problem document (RFC 9457); of another body its reason phrase."""
-    with suppress(ValueError, TypeError, AttributeError):
-        found = json.loads(answer.body)
-        return str(found.get("title") or answer.status), str(found.get("detail") or "")
-    return str(answer.status), ""
-
-
-def _accepted(answer: _Answer, address: str) -> _Answer:
-    if answer.status < HTTPStatus.BAD_REQUEST:
-        return answer
-    title, detail = _problem(answer)
-    what = f"{address} answers {answer.status} {title}"
-    step = NEXT_STEPS.get(answer.status, "correct the request: the reason says what is wrong")
-    raise RequestRefusedError(what, why=detail, status=answer.status, next_step=step)
