@@ -50,9 +50,11 @@
   // Once the page that the viewer's last event caused is shown: the time from the event's record to the page's.
   // That is the worker's freshness without its commit; a page that another event caused is not that page.
   const showFreshness = () => {
-    const shown = document.getElementById("rows").dataset;
+    const rows = document.getElementById("rows");
     const text = live() && live().querySelector(".text");
-    if (!text || !acted || shown.partition !== acted.partition || Number(shown.offset) < Number(acted.offset)) return;
+    if (!text || !rows || !acted) return; // the console has toasts, too, and no page
+    const shown = rows.dataset;
+    if (shown.partition !== acted.partition || Number(shown.offset) < Number(acted.offset)) return;
     text.textContent = `page changed in ${Math.max(0, Number(shown.made) - Number(acted.at))} ms`;
     live().classList.add("moved");
     setTimeout(() => { text.textContent = paused ? "on hold" : "live"; live().classList.remove("moved"); }, 4000);

@@ -64,6 +64,13 @@ def test_the_page_follows_its_viewer(listening: tuple[str, Stand], browser: webd
     until(browser, lambda b: b.execute_script(NAMES) == ["Copper Engine"])
 
 
+def test_a_toast_where_there_is_no_page(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
+    """The console has toasts, too: nothing is looked up on a page that is not there."""
+    browser.get(f"{listening[0]}/console")
+    swapped = "{detail: {ctx: {target: document.getElementById('toasts')}}, bubbles: true}"
+    browser.execute_script(f"document.body.dispatchEvent(new CustomEvent('htmx:after:swap', {swapped}))")
+
+
 IN_VIEW = """return [...document.querySelectorAll('#rows .card')].filter(card => {
     const at = card.getBoundingClientRect();
     return Math.min(at.bottom, innerHeight) - Math.max(at.top, 0) >= at.height / 2;
