@@ -5,6 +5,7 @@ to a title on it, and says what the next page shows. The table in ``schemas/READ
 and ``python -m tests.simulations events`` feeds every case to a worker and looks whether it is so.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -91,6 +92,16 @@ class Seen(NamedTuple):
         rows = self.after.rows if self.after else ()
         return [item.title_id for row in rows if not kinds or row.kind in kinds for item in row.items]
 
+    @property
+    def most_frequent_genre(self) -> str:
+        """The genre that most titles of the catalog have."""
+        counts = Counter(genre for title in self.titles.values() for genre in title.tags.genre)
+        return counts.most_common(1)[0][0]
+
+    def of_genre(self, genre: str) -> int:
+        """Count the titles of a genre among the top picks of the page after."""
+        return sum(genre in self.titles[title].tags.genre for title in self.shown(RowKind.TOP_PICKS))
+
     def gone(self, but: RowKind | None = None) -> bool:
         """Whether the title stood on the page before, and does on no row of the one after but of a kind."""
         kinds = [kind for kind in RowKind if kind is not but]
@@ -128,6 +139,8 @@ CHILD: Final = 12
 """Age of the profile in the case of a child, years."""
 NOT_SEEN: Final = 3
 """Impressions without a play that are a faint rejection (``RewardConfig.ignored_after``)."""
+SOUGHT: Final = 3
+"""Top picks of a genre that was sought once, at least: five of twenty, but rows do not repeat titles."""
 ACCOUNT: Final = "-account"
 """Behind an anonymous viewer's id: the account that they sign in to."""
 GENRES: Final = 3
@@ -182,6 +195,10 @@ def _wishes(scene: Scene, action: ListAction, kind: RowKind) -> list[Event]:
 
 def _begun(seen: Seen) -> bool:
     return seen.shown(_CONTINUE)[:1] == [seen.title_id] and seen.gone(but=_CONTINUE)
+
+
+def _of_its_genres(seen: Seen) -> bool:
+    return all(seen.of_genre(genre) >= SOUGHT for genre in seen.titles[seen.title_id].tags.genre)
 
 
 def _for_a_child(seen: Seen) -> bool:
@@ -259,9 +276,10 @@ CASES: Final[Mapping[str, tuple[Case, ...]]] = {
     "search": (
         Case(
             "",
-            "none; the title opened from it counts more once it is watched, and the search learns the words",
+            "top picks have more titles with the genre or tag that it names, and of the opened title's "
+            "genres, for a day; that title counts more once it is watched, and the search learns the words",
             lambda s: [Search(**s.about, query="a film", result_count=3, clicked_title_id=s.pick)],
-            _still,
+            _of_its_genres,
         ),
     ),
     "rate": (
@@ -284,7 +302,15 @@ CASES: Final[Mapping[str, tuple[Case, ...]]] = {
             lambda seen: seen.gone() and not seen.seeds(_LIKED) and seen.title_id not in seen.rejected,
         ),
     ),
-    "browse": (Case("", "none", lambda s: [Browse(**s.about, surface="home", dwell_s=30.0)], _still),),
+    "browse": (
+        Case(
+            "",
+            "top picks have more titles with the tag of its surface (`genre:Drama`), for a day; other "
+            "surfaces change nothing",
+            lambda s: [Browse(**s.about, surface=f"genre:{s.genres[0]}", dwell_s=30.0)],
+            lambda seen: seen.of_genre(seen.most_frequent_genre) >= SOUGHT,
+        ),
+    ),
     "impression": (
         Case(
             f"{NOT_SEEN} of a title, without a play",
@@ -293,7 +319,14 @@ CASES: Final[Mapping[str, tuple[Case, ...]]] = {
             lambda seen: seen.still and 0 < seen.rejected.get(seen.title_id, 0.0) < 0.1,
         ),
     ),
-    "select": (Case("", "none", lambda s: [Select(**s.about, **s.at(RowKind.TOP_PICKS))], _still),),
+    "select": (
+        Case(
+            "",
+            "top picks have more titles of its genres, for a day",
+            lambda s: [Select(**s.about, **s.at(RowKind.TOP_PICKS))],
+            _of_its_genres,
+        ),
+    ),
     "preferences": (
         Case(
             "at onboarding",

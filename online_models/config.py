@@ -214,9 +214,12 @@ class BlendConfig:
     liked titles in the top ten with 0 / 1 / 2, at `rejection` .2: .506 / .469 / .435; HR@10 of the liked ones
     .2438 / .2440 / .2421 (MovieLens-100K, all feedback, one seed)."""
     dislike: Annotated[float, Ge(0), Le(20)] = 6.0
-    """Weight against titles with tags that the viewer has disliked of late (``ranking.disliked_tags``, which
+    """Weight against titles with tags that the viewer has disliked of late (``ranking.tag_places``, which
     has a world by hand). Disliked to liked titles in the top ten with 0 / 6: .466 / .415; HR@10 of the liked
     ones .2447 / .2427 (MovieLens-100K, all feedback, one seed; ADR 45)."""
+    turn: Share = 0.6
+    """Share of the places 11 to 20 that a film of a new genre brings a viewer who has watched hardly anything
+    but one (``ranking.tag_places``); 0: none. The first ten places, and HR@10, stay as they are (ADR 49)."""
     rate: Share = 0.005
     """Step of the weights per tested event; 0: they stay. .002 to .005 measured alike."""
     rivals: Annotated[int, Ge(2), Le(1_000)] = 30
@@ -296,6 +299,15 @@ class RewardConfig:
     """Strength of that weak rejection."""
     rejection_days: Seconds = 30.0
     """Event time after which a rejection is forgotten."""
+    search: Strength = 1.0
+    """Strength with which a search seeks the genre that it names, and those of the title opened from it
+    (``learners.sought``): one brings five of twenty titles, three bring eight."""
+    browse: Strength = 1.0
+    """Strength with which browsing seeks the tag of its surface (``genre:Drama``)."""
+    select: Strength = 1.0
+    """Strength with which opening a title's page seeks its genres."""
+    sought_hours: Annotated[float, Ge(0.01), Le(10_000)] = 24.0
+    """Event time of a viewer's further acts in which what they sought falls to nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

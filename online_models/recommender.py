@@ -12,6 +12,7 @@ from online_models.catalog.languages import language_of
 from online_models.config import EXPERTS, ModelConfig
 from online_models.errors import NoSnapshotError
 from online_models.feedback.reward_function import RewardFunction
+from online_models.learners.sought import seeks
 from online_models.learners.stated_preferences import take_all
 from online_models.learners.title_side import TitleSide
 from online_models.page.build import page_of
@@ -143,11 +144,13 @@ class Recommender:
     def learn_many(self, events: Iterable[Event]) -> None:
         """Learn events in their order: the same result as one by one, and faster."""
         side, found = self.viewers, [(event, self.reward(event)) for event in events]
-        found = [one for one in found if one[1] or isinstance(one[0], Preferences)]  # others change nothing
+        # Others change nothing
+        found = [one for one in found if one[1] or isinstance(one[0], Preferences) or seeks(one[0])]
         slots, new = side.admit([one.viewer_id for one, _ in found], [one.event_id for one, _ in found])
         found = list(compress(found, new.tolist()))
         learned = [event for event, _ in found]
-        take_all(side.viewers.arrays, slots[new], learned, [event.event_time_ms for event in learned])
+        at_ms = [event.event_time_ms for event in learned]
+        take_all(side.viewers.arrays, slots[new], learned, at_ms, self.config.reward)
         rows = [(event.viewer_id, one, event.event_time_ms) for event, signals in found for one in signals]
         ids = [name for event, signals in found for name in signal_ids(event.event_id, len(signals))]
         if rows:
@@ -183,7 +186,7 @@ class Recommender:
             signals,
             wanted,
             self.viewers.blending.weights,
-            self.viewers.ranker.disliked.table(),
+            self.viewers.ranker.tagged.table(),
             ranks,
         )
         self.titles.norms.invalidate()

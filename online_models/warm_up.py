@@ -57,7 +57,13 @@ def learn() -> None:
     model = Recommender()
     side, every = model.viewers, np.ones(4, np.int32)
     slots, _ = side.admit(["a"], ["e"])
-    take_all(side.viewers.arrays, slots, [Forget(event_id="e", viewer_id="a", event_time_ms=0)], [0])
+    take_all(
+        side.viewers.arrays,
+        slots,
+        [Forget(event_id="e", viewer_id="a", event_time_ms=0)],
+        [0],
+        model.config.reward,
+    )
     signals = side.observe(side.feedback(_batch()))[0]
     model.title_side.absorb(signals)
     cohorts = CohortTable(model.config.factorization.factors)

@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 from online_models.catalog.catalog import Catalog, country_code
 from online_models.catalog.languages import language_code
 from online_models.catalog.vocabulary import canonical, canonical_keys
+from online_models.config import RewardConfig
 from online_models.feedback.devices import device_code
 from online_models.jit import jit_no_alloc
+from online_models.learners.sought import take_sought
 from online_models.tables.feedback_layout import STATED_TAGS
 from online_models.tables.hashing import tag_keys
 from online_models.tables.layout import F4, I4, U1, U2, Viewers
@@ -103,9 +105,9 @@ def locate(viewers: Viewers, slots: I4, countries: U2, devices: U1, after: U2) -
 
 
 def take_all(
-    viewers: Viewers, slots: I4, events: Sequence[Event], at_ms: Sequence[int]
+    viewers: Viewers, slots: I4, events: Sequence[Event], at_ms: Sequence[int], reward: RewardConfig
 ) -> tuple[U2, list[int]]:
-    """Take over countries, devices and stated preferences of events, in order.
+    """Take over countries, devices, stated preferences of events, and what their viewers seek, in order.
 
     Parameters
     ----------
@@ -115,6 +117,8 @@ def take_all(
         [n] slot of each event's viewer.
     events, at_ms
         The events and their times.
+    reward
+        How strongly an act seeks something.
 
     Returns
     -------
@@ -124,7 +128,7 @@ def take_all(
 
     Examples
     --------
-    >>> from online_models.config import ModelConfig
+    >>> from online_models.config import ModelConfig, RewardConfig
     >>> from online_models.tables.titles import TitleTable
     >>> from online_models.tables.viewers import ViewerTable
     >>> table = ViewerTable(ModelConfig(), TitleTable(ModelConfig()))
@@ -132,7 +136,7 @@ def take_all(
     >>> about = {"viewer_id": "ada", "event_time_ms": 10**12}
     >>> new = Preferences(event_id="a", maturity=12, languages=("hi",), **about)
     >>> old = Preferences(event_id="b", **about)
-    >>> take_all(table.arrays, slots, [new, old], [10**12, 10**12 - 1])[1]
+    >>> take_all(table.arrays, slots, [new, old], [10**12, 10**12 - 1], RewardConfig())[1]
     [0]
     >>> int(table.arrays.limit[0]), bytes(table.arrays.language[:1])
     (12, b'hi')
@@ -140,7 +144,9 @@ def take_all(
     countries = np.array([_country(event.country) for event in events], np.uint16)
     devices = np.array([device_code(event.device) for event in events], np.uint8)
     stated = [n for n, event in enumerate(events) if isinstance(event, Preferences)]
-    after, changed, start = np.zeros(slots.size, np.uint16), list[int](), 0
+    after, start = np.zeros(slots.size, np.uint16), 0
+    acts = zip(slots.tolist(), events, at_ms, strict=True)
+    changed = [n for n, act in enumerate(acts) if take_sought(viewers, *act, reward)]
     for n in [*stated, slots.size]:
         locate(viewers, slots[start:n], countries[start:n], devices[start:n], after[start:n])
         start = n + 1

@@ -34,6 +34,8 @@ from online_models.page.selection import contains, mark_reaching, select_best, u
 from online_models.page.tag_shelves import add_tag_shelves, order_categories
 from online_models.ranking.exploration import deal
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
+from online_models.ranking.tag_places import TagScratch, apply_votes, has_votes, tag_scratch
+from online_models.ranking.tag_table import TagTable
 from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.codes import (
     HIDDEN_GEMS,
@@ -83,6 +85,8 @@ def finish_scores(
     group: int,
     now: int,
     work: CoWatchScratch,
+    tags: TagTable,
+    votes: TagScratch,
     hidden: F4,
     row: F4,
 ) -> int:
@@ -94,16 +98,18 @@ def finish_scores(
         recent_items(viewers, params, v, work.history),
         max(1, shared.candidates[group] - viewers.known[v]),
     )
+    hide_known(viewers, v, hidden)
     if params.seeds > 0:
-        hide_known(viewers, v, hidden)
         fresh, weights = session_items_at(viewers, params, v, now), shared.weights[group]
         add_cowatch(titles, params, work, depth, fresh, n, weights, shared.backoff, hidden, row)
-        mark_known(viewers, v, hidden, 0.0)
         if params.rejection > 0:
             subtract_rejected(titles, viewers, params, v, now, n, work, row)
     dense = shared.dense[group]
     for t in range(row.size):
         row[t] += dense[t]
+    if has_votes(viewers, params, v, now, tags, votes):
+        apply_votes(titles, viewers, params, v, now, tags, hidden, row, votes)
+    mark_known(viewers, v, hidden, 0.0)
     return int(recent_likes(viewers, v, work.history))
 
 
@@ -182,6 +188,7 @@ def build_pages(
     rows: F4,
     shared: Shared,
     now: int,
+    tags: TagTable,
     pages: Pages,
 ) -> None:
     """Turn the score rows [n, T] of a block of viewers (from the GEMM) into pages.
@@ -189,7 +196,7 @@ def build_pages(
     ``stated`` [n, STATED_TAGS] are tags, ``segments`` [n, SEGMENTS] segments of the pools; -1: none.
     ``q + 1`` is the stamp of the viewer in arrays that are not cleared between viewers.
     """
-    size = rows.shape[1]
+    size, votes = rows.shape[1], tag_scratch(tags)
     work, hidden, share = sparse_scratch(params, size), np.zeros(size, np.float32), np.zeros(GENRES)
     shelves = new_scratch(size, index.tag_share.size, index.categories.size, 2 * spec.length)
     deal(titles, spec.seed, spec.day, shelves.day_number)
@@ -200,7 +207,9 @@ def build_pages(
     for q in range(slots.size):
         v, row = slots[q], rows[q]
         taste = save_own(row, causes.own)
-        depth = finish_scores(titles, viewers, params, v, shared, shared.group[q], now, work, hidden, row)
+        depth = finish_scores(
+            titles, viewers, params, v, shared, shared.group[q], now, work, tags, votes, hidden, row
+        )
         save_known_scores(viewers, v, row, known)
         hide_known(viewers, v, row)
         shelves.size[0] = shelves.tags.strong_count[0] = 0
@@ -411,6 +420,7 @@ def build(
             rows,
             shared,
             now_ms,
+            side.ranker.tagged.table(),
             pages,
         )
     return out

@@ -3,8 +3,8 @@
 A viewer's list is made in one of two ways, with the same result:
 
 * from a shortlist (`ranking.shortlist`): the product of two vectors is taken for a few titles only;
-* from whole matrices (`ranking.scorer`): all products at once. This serves viewers who stated or dislike
-  tags, lists whose last title is drawn, and batches in which taste decides so much that the shortlists
+* from whole matrices (`ranking.scorer`): all products at once. This serves viewers who stated tags or voted
+  on some, lists whose last title is drawn, and batches in which taste decides so much that the shortlists
   become long.
 """
 
@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog
 from online_models.learners.stated_preferences import StatedPreferences
-from online_models.ranking.disliked_tags import DislikedTags, find_dislikers, subtract_from_rows
 from online_models.ranking.exploration import draw_last, mark_draws
 from online_models.ranking.scorer import HAS_STATED, TASTE, TRAITS, blend_row, look_up, rank_block
 from online_models.ranking.shared_scores import SharedScores
 from online_models.ranking.shortlist import rank_shortlists
+from online_models.ranking.tag_places import find_voters
+from online_models.ranking.tag_table import TaggedTitles
 from online_models.tables.layout import DAY_MS, F4, I4, U1, Lists, Shared
 from online_models.tables.viewers import ViewerTable
 
@@ -89,8 +90,8 @@ class ListRanker:
         The lifts of tags that viewers stated.
     further
         Experts besides those of the blend; None: there are none.
-    disliked
-        The tags that viewers dislike.
+    tagged
+        The tags of titles.
     """
 
     def __init__(self, viewers: ViewerTable, catalog: Catalog) -> None:
@@ -98,7 +99,7 @@ class ListRanker:
         self.blending = SharedScores(viewers.titles, catalog)
         self.stated = StatedPreferences(catalog)
         self.further: FurtherExperts | None = None
-        self.disliked = DislikedTags(catalog)
+        self.tagged = TaggedTitles(catalog)
         self._scores: F4 = np.empty(0, np.float32)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -166,7 +167,6 @@ class ListRanker:
                 self.stated.add_to(block, self._viewers.arrays, slots[a:b])
             if self.further is not None:
                 self.further.add_to(block, slots[a:b], now_ms)
-            self._subtract_disliked(slots[a:b], now_ms, block)
             yield a, b, block, shared._replace(group=shared.group[a:b])
 
     def score(self, slot: int, now_ms: int) -> F4:
@@ -175,8 +175,7 @@ class ListRanker:
         x, _, shared = self.prepare(slots, now_ms)
         row: F4 = x[0] @ titles.out[: shared.dense.shape[1]].T
         self.stated.add_to(row[None], viewers, slots)
-        self._subtract_disliked(slots, now_ms, row[None])
-        blend_row(titles, viewers, self._titles.params, slot, shared, now_ms, row)
+        blend_row(titles, viewers, self._titles.params, slot, shared, now_ms, self.tagged.table(), row)
         row += shared.dense[0]
         return row
 
@@ -196,7 +195,7 @@ class ListRanker:
         apart |= viewers.stated_tags[slots, 0] != 0
         if self.further is not None:
             apart |= self.further.concerns(slots)
-        find_dislikers(viewers, titles.params, slots, now_ms, self.disliked.table(), apart)
+        find_voters(viewers, titles.params, slots, now_ms, self.tagged.table(), apart)
         some = np.flatnonzero(apart == 0).astype(np.int32)
         x, _, shared = prepared
         norm = titles.norms.of(titles.arrays.out[: shared.dense.shape[1]])
@@ -211,17 +210,13 @@ class ListRanker:
         out = _blank(slots.size, n)
         for a, b, block, shared in self.blocks(slots, now_ms, prepared):
             lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b], out.drawn[a:b])
-            rank_block(titles.arrays, viewers, titles.params, slots[a:b], block, shared, now_ms, lists)
+            tags = self.tagged.table()
+            rank_block(titles.arrays, viewers, titles.params, slots[a:b], block, shared, now_ms, tags, lists)
             if drawn > 0:
                 draw_last(
                     titles.arrays, viewers, slots[a:b], block, shared, titles.seed, request.day, drawn, lists
                 )
         return out
-
-    def _subtract_disliked(self, slots: I4, now_ms: int, rows: F4) -> None:
-        """Subtract what disliked tags take from the score rows [n, T] of viewers."""
-        viewers, tags = self._viewers.arrays, self.disliked.table()
-        subtract_from_rows(viewers, self._titles.params, slots, now_ms, tags, rows)
 
     def _buffer(self, n: int, size: int) -> F4:
         """Return the memory for the scores of a block, always the same: new pages cost more than scores."""

@@ -22,8 +22,9 @@ from online_models.learners.stale_steps import StepCounts
 from online_models.learners.tag_vectors import move_tags
 from online_models.learners.title_side import absorb_one
 from online_models.learners.viewer_updates import begin_signal, learn_rejection, learn_viewer, update_history
-from online_models.ranking.disliked_tags import TagTable, disliked_tags, subtract_disliked
 from online_models.ranking.scorer import cowatch, sparse_scratch, subtract_rejected
+from online_models.ranking.tag_places import TagScratch, apply_votes, has_votes, tag_scratch
+from online_models.ranking.tag_table import TagTable
 from online_models.tables.derived_columns import SEASON
 from online_models.tables.history import mark_known
 from online_models.tables.layout import (
@@ -53,15 +54,17 @@ class PrequentialScratch(NamedTuple):
     """[RANKINGS, T] scores of the blend and of each expert."""
     sparse: CoWatchScratch
     tags: TagTable
-    votes: F4
-    """[G] votes of a viewer on tags (``ranking.disliked_tags``)."""
+    votes: TagScratch
+    base: F4
+    """[T] 0 for candidates, else -inf."""
 
 
 @jit
 def prequential_scratch(params: Params, weights: F8, tags: TagTable, size: int) -> PrequentialScratch:
     """Allocate a batch's working memory for ``size`` titles; 0 if nothing is tested."""
-    score, votes = np.zeros((RANKINGS, size), np.float32), np.zeros(tags.rarity.size, np.float32)
-    return PrequentialScratch(weights, score, sparse_scratch(params, size), tags, votes)
+    score, base = np.zeros((RANKINGS, size), np.float32), np.empty(size, np.float32)
+    sparse = sparse_scratch(params, size)
+    return PrequentialScratch(weights, score, sparse, tags, tag_scratch(tags), base)
 
 
 @jit_no_alloc
@@ -78,6 +81,16 @@ def rank_of(titles: Titles, score: F4, target: int, stamp: int, work: Scratch) -
             better += score[j] > mine
             equal += score[j] == mine
     return better + 0.5 * equal
+
+
+@jit_no_alloc
+def mark_candidates(titles: Titles, stamp: int, work: Scratch, base: F4) -> None:
+    """Write 0 for each candidate of `rank_of`, -inf for the other titles."""
+    base[:] = -np.inf
+    for a in range(titles.size[1]):
+        j = titles.active[a]
+        if work.mark[j] != stamp:
+            base[j] = 0.0
 
 
 @jit
@@ -145,8 +158,9 @@ def rank_target(
         learn_weights(titles, viewers, params, at.weights, context, v, t, stamp, work, at.score)
     if params.rejection > 0:
         subtract_rejected(titles, viewers, params, v, now, n, at.sparse, at.score[0])
-    if disliked_tags(viewers, params, v, now, at.tags, at.votes):
-        subtract_disliked(at.tags, at.votes, at.score[0])
+    if has_votes(viewers, params, v, now, at.tags, at.votes):
+        mark_candidates(titles, stamp, work, at.base)
+        apply_votes(titles, viewers, params, v, now, at.tags, at.base, at.score[0], at.votes)
     ranks[0] = rank_of(titles, at.score[0], t, stamp, work)
 
 

@@ -18,6 +18,8 @@ from online_models.learners.blender import (
 )
 from online_models.learners.factorization import represent
 from online_models.ranking.logarithms import log_all
+from online_models.ranking.tag_places import apply_votes, has_votes, tag_scratch
+from online_models.ranking.tag_table import TagTable
 from online_models.tables.derived_columns import SATISFACTION
 from online_models.tables.feedback_layout import SECOND
 from online_models.tables.history import mark_known, recent_items, session_items_at, share_of, title_of
@@ -242,10 +244,11 @@ def rank_block(
     rows: F4,
     shared: Shared,
     now: int,
+    tags: TagTable,
     out: Lists,
 ) -> None:
     """Turn a block's score rows [n, T] (the GEMM) into lists [n, L]."""
-    work = sparse_scratch(params, rows.shape[1])
+    work, votes = sparse_scratch(params, rows.shape[1]), tag_scratch(tags)
     for q in range(slots.size):
         v, row, group = slots[q], rows[q], shared.group[q]
         depth, n = (
@@ -269,6 +272,8 @@ def rank_block(
             if params.rejection > 0:
                 subtract_rejected(titles, viewers, params, v, now, n, work, row)
         dense, least = shared.dense[group], np.float32(-np.inf)
+        if has_votes(viewers, params, v, now, tags, votes):
+            apply_votes(titles, viewers, params, v, now, tags, dense, row, votes)
         # The n-th best score is at least the least score here of n titles: most others are then skipped at
         # once
         for before in range(max(q - PRECEDING, 0), q):
@@ -279,9 +284,16 @@ def rank_block(
 
 @jit
 def blend_row(
-    titles: Titles, viewers: Viewers, params: Params, v: int, shared: Shared, now: int, row: F4
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    v: int,
+    shared: Shared,
+    now: int,
+    tags: TagTable,
+    row: F4,
 ) -> None:
-    """Add the sparse parts of the blend to one viewer's score row."""
+    """Add the sparse parts of the blend and the votes on tags to one viewer's score row."""
     work = sparse_scratch(params, row.size)
     known = row.copy()
     v = np.int32(v)  # type: ignore[assignment] # as in `rank_block`: numba compiles one form
@@ -292,3 +304,8 @@ def blend_row(
         add_cowatch(titles, params, work, depth, fresh, n, shared.weights[0], shared.backoff, known, row)
         if params.rejection > 0:
             subtract_rejected(titles, viewers, params, v, now, n, work, row)
+    votes = tag_scratch(tags)
+    if has_votes(viewers, params, v, now, tags, votes):
+        base = shared.dense[0].copy()
+        hide_known(viewers, v, base)
+        apply_votes(titles, viewers, params, v, now, tags, base, row, votes)

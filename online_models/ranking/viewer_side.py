@@ -251,7 +251,7 @@ class ViewerSide:
         signals = self._signals_for(feedback)
         ranks = np.full((feedback.viewer.size, RANKINGS), -1.0)
         titles, viewers, weights = self.titles.arrays, self.viewers.arrays, self.blending.weights
-        tags = self.ranker.disliked.table()
+        tags = self.ranker.tagged.table()
         n = observe_tested(titles, viewers, self.params, feedback, signals, tested, weights, tags, ranks)
         return first_rows(signals, n), ranks
 

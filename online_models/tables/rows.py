@@ -12,6 +12,7 @@ from online_models.tables.feedback_layout import (
     MY_LIST_SIZE,
     REJECTIONS,
     SHOWN,
+    SOUGHT,
     STATED_TAGS,
 )
 from online_models.tables.layout import RING
@@ -58,7 +59,16 @@ def _viewer_2(config: ModelConfig) -> Fields:
     return [*_viewer_1(config), ("stated_at", "<i8")]
 
 
-VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2)
+def _viewer_3(config: ModelConfig) -> Fields:
+    return [
+        *_viewer_2(config),
+        ("sought", "<u4", (SOUGHT,)),
+        ("sought_at", "<u4", (SOUGHT,)),
+        ("sought_weight", "<f4", (SOUGHT,)),
+    ]
+
+
+VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2).then(_viewer_3)
 """A viewer's packed row: these fields, little-endian, then the keys of known titles, oldest first."""
 
 

@@ -66,6 +66,7 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
         rejection=b.rejection,
         satisfaction=b.satisfaction,
         dislike=b.dislike,
+        turn=b.turn,
         session_gap_ms=config.session_gap_s * 1e3,
         publish_drift=config.publish_drift,
         known_titles=config.known_titles,

@@ -19,12 +19,16 @@ from schemas.events import (
     Thumb,
 )
 from schemas.fields import RowKind
-from tests.situations.world import DAY_MS, FILM_S, HOUR_MS
+from tests.situations.world import DAY_MS, FILM_S, FILMS, HOUR_MS
 
 __all__ = ["Look", "Person"]
 
 SHOWN: Final = 20
 """Top picks that are counted."""
+HITS: Final = 10
+"""The first films of a genre, which most of its viewers have seen."""
+STRIDE: Final = 7
+"""Films between those of a person and of the next one; no factor in common with the other 30."""
 
 
 @dataclass(slots=True)
@@ -82,9 +86,17 @@ class Person:
     events: int = 0
     about: dict[str, Any] = field(default_factory=dict)
     """Further fields of every event."""
+    number: int = 0
+    """Persons with other numbers watch other films."""
 
     def __post_init__(self) -> None:
         self.at_ms = self.now_ms - 3 * DAY_MS
+
+    def id_of(self, genre: str, number: int) -> str:
+        """Return the id of the film that a situation means by a number; hits are the same for all."""
+        if number >= HITS:
+            number = HITS + (number - HITS + STRIDE * self.number) % (FILMS - HITS)
+        return f"{genre}{number:02d}"
 
     def head(self, later_ms: int = 60_000) -> dict[str, Any]:
         """Return the fields that each event has, so long after the last one, but never in the future."""
@@ -109,7 +121,7 @@ class Person:
 
     def films(self, genre: str, numbers: Sequence[int], **more: Any) -> list[Event]:
         """Watch films of a genre to their ends."""
-        return [self.watch(f"{genre}{number:02d}", **more) for number in numbers]
+        return [self.watch(self.id_of(genre, number), **more) for number in numbers]
 
     def play(self, title: str) -> Play:
         """Start a film."""

@@ -8,7 +8,7 @@ from schemas import Availability, Stop, Tags, Title
 from schemas.catalog import TitleKind
 from schemas.events import StopCause
 
-__all__ = ["DAY_MS", "FILM_S", "GENRES", "HOUR_MS", "catalog", "crowd", "film"]
+__all__ = ["DAY_MS", "FILMS", "FILM_S", "GENRES", "HOUR_MS", "catalog", "crowd", "film"]
 
 GENRES: Final = {"co": "Comedy", "ho": "Horror", "sf": "Science Fiction", "dr": "Drama"}
 """Genres by the first two letters of their titles' ids."""

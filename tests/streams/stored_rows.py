@@ -22,7 +22,7 @@ from online_models.learners.attribution import ImpressionLog
 from online_models.learners.search import SearchedQuery
 from online_models.learners.segments import Segment
 from online_models.tables.titles import TagRows
-from schemas import Impression, MyList, Play, Preferences, Rate, Tags, Thumb, Title, topics
+from schemas import Impression, MyList, Play, Preferences, Rate, Search, Tags, Thumb, Title, topics
 from schemas.events import ListAction
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
@@ -86,6 +86,10 @@ def _line() -> tuple[Line, Outcome]:
         Impression(event_id="i", viewer_id="bob", event_time_ms=T0 + 11, title_id="t1", **SEEN | HALF),
         Impression(event_id="j", viewer_id="bob", event_time_ms=T0 + 11, title_id="t2", **SEEN),
         Play(event_id="c", viewer_id="bob", event_time_ms=T0 + 13, title_id="t1", session_id="b"),
+        Search(
+            event_id="q", viewer_id="bob", event_time_ms=T0 + 14, query="Crime", result_count=1,
+            clicked_title_id="t1",
+        ),
         MyList(event_id="m", viewer_id="ada", event_time_ms=T0 + 12, title_id="t2", action=ListAction.ADD),
     ]  # fmt: skip
     outcome = line.feed(*events)

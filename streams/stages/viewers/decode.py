@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.feedback.reward_function import FeedbackSignal, RewardFunction
+from online_models.learners.sought import seeks
 from online_models.ranking.viewer_side import EventColumns, columns, signal_ids
 from online_models.tables.layout import I4
 from online_models.tables.partition_assignment import partitions_for
@@ -166,6 +167,6 @@ class EventDecoder:
                 isinstance(event, Identify) and event.known_as != event.viewer_id
             ):
                 out.entries.append(Departure(event, at))
-            elif signals or isinstance(event, Preferences):
+            elif signals or isinstance(event, Preferences) or seeks(event):
                 out.entries.append(DecodedEvent(event, record.offset, at, signals))
         return out

@@ -330,10 +330,14 @@ class ViewersStep:
     def _learn_span(self, events: Sequence[DecodedEvent], slots: I4, out: Outcome) -> list[PageRequest]:
         """Learn events that are new to their viewers; return the requests for pages."""
         viewers = self._side.viewers.arrays
-        countries, stated = take_all(
-            viewers, slots, [one.event for one in events], [one.at for one in events]
+        countries, changed = take_all(
+            viewers,
+            slots,
+            [one.event for one in events],
+            [one.at for one in events],
+            self._settings.model.reward,
         )
-        requests = [(int(slots[n]), events[n].offset, events[n].at) for n in stated]
+        requests = [(int(slots[n]), events[n].offset, events[n].at) for n in changed]
         rows = SignalRows(events)
         if rows.event.size:
             feedback = self._side.feedback(rows.columns(), slots=slots[rows.event])

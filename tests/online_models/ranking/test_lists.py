@@ -51,7 +51,7 @@ def world(
     side.blending.weights[:] = rng.normal(0.3, 0.4, side.blending.weights.shape)
     v.rejected[slots, :3] = rng.integers(0, titles, (slots.size, 3))
     v.rejected_at[slots, :3] = NOW
-    v.rejected_weight[slots, :3] = rng.random((slots.size, 3))
+    v.rejected_weight[slots, :3] = rng.random((slots.size, 3)) / 2  # too weak to vote on tags
     if aligned:
         x = side.ranker.prepare(slots, NOW).x[slots.size // 2]
         a.out[:titles] = taste * rng.normal(0, 5, (titles, 1)) * x / np.linalg.norm(x)

@@ -1,4 +1,4 @@
-"""Thumbs down for several titles of a genre lower the genre; skips, likes and other genres do not."""
+"""Thumbs down for several titles of a genre lower it; a new genre, a search or an opened title raises one."""
 
 from dataclasses import replace
 
@@ -7,16 +7,18 @@ import pytest
 
 from online_models.config import BlendConfig, ModelConfig
 from online_models.feedback.reward_function import Action
-from online_models.ranking.disliked_tags import DOUBT, LIKE, STEP
+from online_models.ranking.tag_votes import DOUBT, LIKE, STEP
 from online_models.ranking.viewer_side import EventColumns
 from online_models.recommender import Recommender
 from online_models.tables.hashing import hash_ids
 from schemas import Title
 from schemas.catalog import Tags
+from schemas.events import Browse, Event, Search, Select
 
 GENRES = {"co": "Comedy", "ho": "Horror", "sf": "Science Fiction", "dr": "Drama"}
 NOW, HOUR = 2 * 10**12, 3_600_000
 VIEWERS = [f"new{n}" for n in range(6)]
+ABOUT = {"event_id": "seeks", "viewer_id": VIEWERS[0], "event_time_ms": NOW + 12 * HOUR}
 
 
 def columns(
@@ -28,13 +30,14 @@ def columns(
     return EventColumns(viewers, titles, [action] * len(rows), [weight] * len(rows), at, ids)
 
 
-def world(dislike: float = BlendConfig().dislike) -> Recommender:
+def world(moods: tuple[str, ...] = ("any",), **blend: float) -> Recommender:
     """Return four genres of 40 titles with 300 viewers, and new viewers of comedies."""
-    config = ModelConfig(blend=replace(BlendConfig(), dislike=dislike))
+    config = ModelConfig(blend=replace(BlendConfig(), **blend))
     model, rng = Recommender(config), np.random.default_rng(1)
     for genre, name in GENRES.items():
         for n in range(40):
-            model.describe(Title(title_id=f"{genre}{n:02d}", tags=Tags(genre=(name,), mood=("any",))))
+            tags = Tags(genre=(name,), mood=(moods[n % len(moods)],))
+            model.describe(Title(title_id=f"{genre}{n:02d}", tags=tags))
     rows = {}
     for k in range(12):
         for v in range(300):
@@ -82,17 +85,74 @@ def test_three_thumbs_down_halve_a_genre_five_quarter_it_and_a_thumb_up_brings_s
     assert comedies(without) >= 19
 
 
-def test_skips_and_other_genres_do_not_vote() -> None:
-    """Five skips leave comedies; thumbs down for comedies leave the scores of all others as they were."""
-    skipped, without, disliked = world(), world(dislike=0), world()
-    for model, weight in ((skipped, 0.5), (without, 0.5), (disliked, 2.0)):
+def test_a_genre_loses_its_places_whatever_else_the_titles_share() -> None:
+    """Dark films lose, too: without an order of the tags they would make room for comedies again."""
+    model = world(("dark", "light"))
+    react(model, 3, minute=0, action=Action.REJECT)
+    assert comedies(model) <= 8
+
+
+def test_weak_rejections_and_other_genres_do_not_vote() -> None:
+    """Five ignored titles change no votes; thumbs down for comedies leave the scores of all others."""
+    ignored, without, disliked = world(), world(dislike=0), world()
+    for model, weight in ((ignored, 0.2), (without, 0.2), (disliked, 2.0)):
         react(model, 5, minute=0, action=Action.REJECT, weight=weight)
-    assert skipped.top_n(VIEWERS[0], 160) == without.top_n(VIEWERS[0], 160)
+    assert ignored.top_n(VIEWERS[0], 160) == without.top_n(VIEWERS[0], 160)
     before, after = world(dislike=0), disliked.score(VIEWERS[0])
     react(before, 5, minute=0, action=Action.REJECT)
     expected = before.score(VIEWERS[0])
     others = [t for t in after if not t.startswith("co")]
     assert [after[t] for t in others] == pytest.approx([expected[t] for t in others], abs=1e-4)
+
+
+def seen_by_new_viewers(model: Recommender, genre: str) -> float:
+    """Return the number of titles of a genre among the 20 titles of a list, on average."""
+    return float(np.mean([sum(t.startswith(genre) for t, _ in model.top_n(v, 20)) for v in VIEWERS]))
+
+
+def test_a_film_of_a_new_genre_brings_its_kind_and_a_second_one_more() -> None:
+    """Of twenty titles four to eight after one, eight to fourteen after two."""
+    model, counts = world(), []
+    for n, film in enumerate(("sf33", "sf35")):
+        for viewer in VIEWERS:
+            model.prequential(columns([(viewer, film, NOW + (12 + n) * HOUR)]))
+        counts.append(seen_by_new_viewers(model, "sf"))
+    assert 4 <= counts[0] <= 8
+    assert 8 <= counts[1] <= 14
+
+
+def test_a_change_of_taste_leaves_the_first_ten_titles() -> None:
+    """So HR@10 is what it is without."""
+    lists = []
+    for turn in (0.0, 0.6):
+        model = world(turn=turn)
+        for viewer in VIEWERS:
+            model.prequential(columns([(viewer, "sf33", NOW + 12 * HOUR)]))
+        lists.append([[title for title, _ in model.top_n(viewer, 20)] for viewer in VIEWERS])
+    without, turned = lists
+    assert [one[:10] for one in without] == [one[:10] for one in turned]
+    assert without != turned
+
+
+@pytest.mark.parametrize(
+    "seeks",
+    [
+        Search(**ABOUT, query="horrors", result_count=40),
+        Search(**ABOUT, query="the one", result_count=1, clicked_title_id="ho33"),
+        Browse(**ABOUT, surface="genre:Horror", dwell_s=60.0),
+        Select(**ABOUT, title_id="ho33"),
+    ],
+)
+def test_what_a_viewer_seeks_brings_its_kind_for_a_day(seeks: Event) -> None:
+    """One search, look or opened page: about five of twenty; nothing once the viewer has gone on."""
+    model = world()
+    assert sum(t.startswith("ho") for t, _ in model.top_n(VIEWERS[0], 20)) == 0
+    model.learn_one(seeks)
+    assert 4 <= sum(t.startswith("ho") for t, _ in model.top_n(VIEWERS[0], 20)) <= 6
+    again = Recommender.from_snapshot(model.snapshot())
+    assert again.top_n(VIEWERS[0], 20) == model.top_n(VIEWERS[0], 20)
+    model.prequential(columns([(VIEWERS[0], "co39", NOW + 48 * HOUR)]))
+    assert sum(t.startswith("ho") for t, _ in model.top_n(VIEWERS[0], 20)) == 0
 
 
 def test_what_tags_take_by_hand() -> None:

@@ -1,0 +1,193 @@
+r"""Tags that a viewer dislikes, seeks or turns to: what the newest acts say of a tag's titles.
+
+* **Dislikes** (ADR 45). The newest entries of the history vote by :math:`\beta^l`, l = 0 for the newest, a
+  thumb down 1, a skip or a quick stop `SKIP`, a like :math:`-\gamma`:
+  :math:`v_g = \sum_l \beta^l v_l [g \in G_l]`, which counts beyond :math:`\theta`. Likes protect a genre: one
+  thumb down after three likes of it has no effect; one thumb up takes back a part.
+* **Searches, browsing and opened titles** (`learners.sought`): each seeks the tag that it names, or the
+  genres of the title.
+* **A change of taste.** Who has liked hardly anything but one genre likes a film of a genre that is not among
+  the likes before: :math:`u_g = \kappa \sum_l \beta^l [g \in G_l]`.
+
+What votes do to scores is in `ranking.tag_places`. The constants were chosen in the world of
+`tests/situations`; MovieLens-100K is in ADR 45 and 49.
+"""
+
+import numpy as np
+
+from online_models.jit import jit_no_alloc
+from online_models.learners.sought import strength_of
+from online_models.ranking.tag_table import GENRES, TagTable
+from online_models.tables.feedback_layout import MOST_REJECTED, SECOND
+from online_models.tables.layout import CHUNK, F4, U8, Params, Real, Titles, Viewers
+
+__all__ = ["DOUBT", "VOTES", "count_dislikes", "count_sought", "count_turn", "has_dislikes", "has_sought"]
+
+EXPLICIT = 1.0
+"""Least weight of a rejection that votes in full: a low rating, a thumb down."""
+SKIPPED = 0.5
+"""Least weight of a rejection that votes as a skip (`RewardConfig.quick_stop`); weaker ones have no vote."""
+SKIP = 0.4
+"""Vote of a skip or a quick stop: eight skips leave eight of 20 comedies."""
+STEP = 0.85
+"""Weight of a vote per entry back: the last four entries have half of all weight."""
+LIKE = 0.3
+"""Votes of a like against the dislikes of its tags. With .5, three thumbs down leave 19 comedies of 20, five
+none."""
+DOUBT = 0.5
+"""Votes on a tag that have no effect; .3 leaves up to one comedy of 20 less."""
+VOTES = 32
+"""Newest entries that vote: .85 ** 32 = .006."""
+NEWEST = 6
+"""Newest likes in which a genre may be new."""
+STEADY = 0.8
+"""Share of the likes before that one genre must have: a change of taste needs a taste."""
+FEW = 4
+"""Likes that a viewer needs before: the first ones are all of a new taste."""
+
+
+@jit_no_alloc
+def _dislike_of(viewers: Viewers, params: Params, v: int, title: int, now: int) -> Real:
+    """Return a viewer's vote against a title, 0 for none; -1 as title: the largest one."""
+    found = np.float32(0.0)
+    for s in range(viewers.rejected.shape[1]):
+        h, weight = viewers.rejected[v, s], viewers.rejected_weight[v, s]
+        recent = now - SECOND * np.int64(viewers.rejected_at[v, s]) <= params.reward.rejection_ms
+        if h >= 0 and weight >= SKIPPED and recent and (h == title or title < 0):
+            found = max(found, weight / np.float32(MOST_REJECTED) if weight >= EXPLICIT else np.float32(SKIP))
+    return found
+
+
+@jit_no_alloc
+def has_dislikes(viewers: Viewers, params: Params, v: int, now: int) -> bool:
+    """Return whether a viewer has disliked anything of late."""
+    return bool(params.dislike > 0 and _dislike_of(viewers, params, v, -1, now) > 0)
+
+
+@jit_no_alloc
+def _vote(tags: TagTable, title: int, weight: Real, votes: F4) -> None:
+    if title < tags.indptr.size - 1:
+        for a in range(tags.indptr[title], tags.indptr[title + 1]):
+            votes[tags.ids[a]] += np.float32(weight)
+
+
+@jit_no_alloc
+def count_dislikes(viewers: Viewers, params: Params, v: int, now: int, tags: TagTable, votes: F4) -> bool:
+    """Write the votes against each tag into ``votes`` [G], which is zero; return whether there are any."""
+    weight, n, c = 1.0, 0, viewers.tail[v]
+    used = (viewers.known[v] - 1) % CHUNK + 1
+    while c >= 0 and n < VOTES:
+        for s in range(used - 1, -1, -1):
+            entry = viewers.chunk[c, s]
+            if entry >= 0:
+                _vote(tags, entry, -LIKE * weight, votes)
+            else:
+                disliked = _dislike_of(viewers, params, v, ~entry, now)
+                if disliked <= 0:
+                    continue
+                _vote(tags, ~entry, disliked * weight, votes)
+            weight *= STEP
+            n += 1
+        c = viewers.prev[c]
+        used = CHUNK
+    found = False
+    for g in range(votes.size):
+        if votes[g] > DOUBT:
+            found = True
+        else:
+            votes[g] = 0.0
+    return found
+
+
+@jit_no_alloc
+def has_sought(viewers: Viewers, params: Params, v: int) -> bool:
+    """Return whether a viewer has sought anything of late."""
+    found = False
+    for s in range(viewers.sought.shape[1]):
+        if viewers.sought[v, s] != 0 and strength_of(viewers, params, v, s) > 0:
+            found = True
+    return found
+
+
+@jit_no_alloc
+def count_sought(titles: Titles, viewers: Viewers, params: Params, v: int, tags: TagTable, votes: F4) -> bool:
+    """Write how much each tag is sought into ``votes`` [G], which is zero; return whether any is."""
+    found = False
+    for s in range(viewers.sought.shape[1]):
+        key, strength = viewers.sought[v, s], strength_of(viewers, params, v, s)
+        if key == 0 or strength <= 0:
+            continue
+        named = np.searchsorted(tags.word, key)
+        is_word = named < tags.word.size and tags.word[named] == key
+        while named < tags.word.size and tags.word[named] == key:
+            votes[tags.named[named]] += strength
+            named += 1
+        found |= is_word
+        for t in range(0 if is_word else min(tags.genres.size, titles.key.size)):
+            if np.uint32(titles.key[t] >> np.uint64(32)) == key:
+                for b in range(GENRES):
+                    if tags.genres[t] >> np.uint64(b) & np.uint64(1):
+                        votes[tags.tag_of[b]] += strength
+                        found = True
+    for g in range(votes.size if found else 0):
+        votes[g] /= np.float32(1.0) + votes[g]
+    return found
+
+
+@jit_no_alloc
+def _recent_genres(viewers: Viewers, v: int, tags: TagTable, bits: U8) -> int:
+    """Write the genres of the newest likes, newest first, into ``bits`` [VOTES]; return how many have any."""
+    n, c, used = 0, viewers.tail[v], (viewers.known[v] - 1) % CHUNK + 1
+    while c >= 0 and n < bits.size:
+        for s in range(used - 1, -1, -1):
+            entry = viewers.chunk[c, s]
+            if 0 <= entry < tags.genres.size and tags.genres[entry] != 0 and n < bits.size:
+                bits[n] = tags.genres[entry]
+                n += 1
+        c = viewers.prev[c]
+        used = CHUNK
+    return n
+
+
+@jit_no_alloc
+def _is_steady(bits: U8, start: int, stop: int) -> bool:
+    """Return whether nearly all of the likes from ``start`` on have one genre in common."""
+    steady = False
+    for g in range(GENRES):
+        count = 0
+        for k in range(start, stop):
+            count += bits[k] >> np.uint64(g) & np.uint64(1) != 0
+        steady |= count >= STEADY * (stop - start)
+    return steady
+
+
+@jit_no_alloc
+def count_turn(viewers: Viewers, params: Params, v: int, tags: TagTable, bits: U8, turn: F4) -> bool:
+    """Write how far a viewer has turned to each genre into ``turn`` [GENRES]; return whether to any.
+
+    ``bits`` [VOTES] is working memory.
+    """
+    turn[:] = 0.0
+    n, found = _recent_genres(viewers, v, tags, bits), False
+    newest, older = np.uint64(0), np.uint64(0)
+    for k in range(n):
+        if k < NEWEST:
+            newest |= bits[k]
+        else:
+            older |= bits[k]
+    left = newest & ~older if n > FEW else np.uint64(0)
+    g = 0
+    while left:
+        if left & np.uint64(1):
+            strength, weight, last = 0.0, 1.0, 0
+            for k in range(min(n, NEWEST)):
+                if bits[k] >> np.uint64(g) & np.uint64(1):
+                    strength += weight
+                    last = k
+                weight *= STEP
+            if n - last - 1 >= FEW and _is_steady(bits, last + 1, n):
+                turn[g] = min(params.turn * strength, 1.0)
+                found = True
+        left >>= np.uint64(1)
+        g += 1
+    return found
