@@ -1,4 +1,4 @@
-"""Four hard situations for recommenders, each made of a recorded stream.
+"""Five hard situations for recommenders, each made of a recorded stream.
 
 =============== ==========================================================================================
 taste-switch    Viewers take over the accounts of viewers who have left (`splice`). HR@10 on the same events
@@ -11,6 +11,8 @@ cold-title      A fifth of the titles is launched midway (`launch`): in the cata
 dislikes        All feedback. *disliked*: share of rejected titles in the viewer's top 10 just before the
                 rejection; *liked*: HR@10; *ratio*: disliked over liked. *learned*: rejections are learned;
                 *ignored*: they only make the title known; *kept*: HR@10 of learned over ignored.
+young           A service in its first days: the first 2,000 events of the stream that are of 100, 200 and
+                300 titles (`young_stream`), by new models. HR@10 from the first event on.
 =============== ==========================================================================================
 
 The rules are those of `online_models.evaluation`.
@@ -39,13 +41,15 @@ from online_models.evaluation.protocol import (
 from online_models.evaluation.ratings import IndexColumn, Ratings
 from online_models.evaluation.report import Figures, ScenarioReport
 
-__all__ = ["SCENARIOS", "Launch", "ModelFactory", "Scenario", "Splice", "launch", "splice"]
+__all__ = ["SCENARIOS", "Launch", "ModelFactory", "Scenario", "Splice", "launch", "splice", "young_stream"]
 
 
 LEAST_EVENTS = 20
 """Smallest number of events of each viewer of a spliced account."""
 LAUNCHED_SHARE = 0.2
 """Share of titles that are launched midway."""
+YOUNG_EVENTS = 2_000
+"""Events of a young stream: what a service with a few hundred viewers has after its first days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,22 @@ def launch(ratings: Ratings, protocol: EvaluationProtocol) -> Launch:
     return Launch(stream, opened, chosen[stream.events.titles], earlier(stream.events.titles))
 
 
+def young_stream(ratings: Ratings, protocol: EvaluationProtocol, titles: int) -> Stream:
+    """Return the first `YOUNG_EVENTS` events of so many titles, drawn with the protocol's seed.
+
+    Examples
+    --------
+    >>> ratings = Ratings.from_columns("abcdefgh", "xyxyxyxy", [5] * 8, range(8))
+    >>> len(young_stream(ratings, EvaluationProtocol(), titles=1))
+    4
+    """
+    whole = prepare(ratings, protocol).events
+    seen = np.unique(whole.titles)
+    chosen = np.zeros(len(ratings.title_ids), np.bool_)
+    chosen[np.random.default_rng(protocol.seed).permutation(seen)[:titles]] = True
+    return mark(whole.take(np.flatnonzero(chosen[whole.titles])[:YOUNG_EVENTS]), protocol)
+
+
 ModelFactory = Callable[[Mapping[str, int] | None], Mapping[str, PrequentialModel]]
 """Builds untrained models by name. With the opening times of launched titles they rank the whole catalog."""
 Scenario = Callable[[Ratings, ModelFactory, EvaluationProtocol, Progress | None], ScenarioReport]
@@ -177,6 +197,8 @@ SINCE = ((1, 2), (3, 5), (6, 10), (11, 20), (21, 40))
 """Buckets of earlier events of a viewer who took over an account."""
 HISTORY = ((0, 0), (1, 1), (2, 2), (3, 3), (4, 7), (8, 15), (16, 31), (32, 63), (64, None))
 """Buckets of earlier events of a viewer."""
+YOUNG_TITLES = (100, 200, 300)
+"""Titles of young streams' catalogs."""
 LAUNCHED = ((0, 0), (1, 3), (4, 9), (0, 9))
 """Buckets of earlier events of a launched title."""
 
@@ -253,11 +275,26 @@ def dislikes(
     return ScenarioReport("dislikes", rules, {"rejections": int((~liked).sum())}, models)
 
 
+def young(
+    ratings: Ratings, entrants: ModelFactory, protocol: EvaluationProtocol, progress: Progress | None = None
+) -> ScenarioReport:
+    """Test the beginnings of streams with few titles."""
+    models: dict[str, Figures] = {}
+    facts: dict[str, int | float] = {}
+    for titles in YOUNG_TITLES:
+        stream = young_stream(ratings, protocol, titles)
+        facts[f"tests_of_{titles}_titles"] = int(stream.tested.sum())
+        for name, hit in _hits(stream, stream.tested, entrants(None), progress).items():
+            models.setdefault(name, {})[f"{titles} titles"] = {"hr@10": Rate.mean(hit)}
+    return ScenarioReport("young", protocol, facts, models)
+
+
 SCENARIOS: Final[dict[str, Scenario]] = {
     "taste-switch": taste_switch,
     "cold-viewer": cold_viewer,
     "cold-title": cold_title,
     "dislikes": dislikes,
+    "young": young,
 }
 """Every scenario by its name."""
 

@@ -43,6 +43,7 @@ class Scenario(StrEnum):
     COLD_VIEWER = "cold-viewer"
     COLD_TITLE = "cold-title"
     DISLIKES = "dislikes"
+    YOUNG = "young"
     ALL = "all"
 
 
@@ -60,7 +61,8 @@ def evaluate(
         typer.Option(
             help="stream: the stream as it is; taste-switch: two viewers spliced into one account; "
             "cold-viewer: HR@10 from a viewer's first event on; cold-title: titles launched midway; "
-            "dislikes: disliked against liked titles in lists. May be repeated."
+            "dislikes: disliked against liked titles in lists; young: the first 2,000 events of 100 to 300 "
+            "titles. May be repeated."
         ),
     ] = [Scenario.STREAM],  # noqa: B006 - typer's defaults are values
     compare: Annotated[

@@ -27,6 +27,8 @@ MEASURED: Final = {
     "dislikes": "Share of the rejected titles that were in the viewer's top 10 just before (disliked), "
     "HR@10 (liked), the ratio of the two; with rejections learned (learned), and only as titles that "
     "the viewer knows (ignored); kept: HR@10 of learned over ignored.",
+    "young": "A service in its first days: HR@10 in the first 2,000 events of the stream that are of so many "
+    "titles, by new models, from the first event on.",
 }
 """What each scenario measures."""
 LEAST_POINTS = 3

@@ -21,7 +21,7 @@ from online_models.evaluation import (
 from online_models.evaluation.baselines import Popularity
 from online_models.evaluation.goals import GOALS, RUNS, evaluate_goals
 from online_models.evaluation.recommender import RecommenderModel
-from online_models.evaluation.scenarios import LEAST_EVENTS, launch, splice
+from online_models.evaluation.scenarios import LEAST_EVENTS, launch, splice, young_stream
 from online_models.recommender import COLUMNS, Recommender
 from schemas.catalog import Availability, Tags, Title
 
@@ -81,6 +81,17 @@ def made(opens_ms: Mapping[str, int] | None) -> dict[str, PrequentialModel]:
 def run(scenario: str, ratings: Ratings, protocol: EvaluationProtocol | None = None) -> ScenarioReport:
     """Run a scenario on models made by rules."""
     return SCENARIOS[scenario](ratings, made, protocol or EvaluationProtocol(), None)
+
+
+def test_a_young_stream_is_the_beginning_of_a_few_titles() -> None:
+    """Every test of it counts, the first ones too."""
+    ratings = sittings(each=40, titles=90)
+    stream = young_stream(ratings, EvaluationProtocol(), 20)
+    assert len(np.unique(stream.events.titles)) == 20
+    assert set(map(int, stream.events.times)) <= set(map(int, ratings.times))
+    report = run("young", ratings)
+    assert report.models["always"]["100 titles"] == report.models["always"]["300 titles"]  # there are 90
+    assert report.facts["tests_of_100_titles"] > 0
 
 
 def test_a_spliced_account_goes_on_where_the_first_owner_ended() -> None:

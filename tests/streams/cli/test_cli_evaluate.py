@@ -190,7 +190,7 @@ def test_every_scenario_under_two_seeds(movies: Path, capsys: pytest.CaptureFixt
     document = run_json(capsys, "--ratings", str(movies), *words, "--report", str(report))
     assert document["seeds"] == 2
     assert document["models"]["blend"]["hr@10_spread"] is not None
-    assert set(document["scenarios"]) == {"taste-switch", "cold-viewer", "cold-title", "dislikes"}
+    assert set(document["scenarios"]) == {"taste-switch", "cold-viewer", "cold-title", "dislikes", "young"}
     for scenario in document["scenarios"].values():
         assert {"blend", "popularity", river} <= set(scenario["models"])
     assert document["scenarios"]["taste-switch"]["facts"]["pairs"] > 10
