@@ -13,13 +13,13 @@ from msgspec import structs
 from streams.errors import SettingsError
 from streams.ops.plan.constants import SHIPPED
 from streams.ops.plan.model import Demand, needs
-from streams.ops.plan.scenarios import SCENARIOS, Installation
+from streams.ops.plan.scenarios import SCENARIOS, Topology
 from streams.ops.plan.simulation import simulate
 
 FOLDER = Path(__file__).resolve().parent / "capacity"
 RATES = (1_000.0, 2_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0, 100_000.0, 200_000.0)
 TITLES = (10_000, 100_000, 1_000_000)
-SHOWN = Installation(partitions=96, workers=24, viewers=5_000_000, titles=20_000, events_per_s=10_000.0)
+SHOWN = Topology(partitions=96, workers=24, viewers=5_000_000, titles=20_000, events_per_s=10_000.0)
 """The installation of the scenarios."""
 
 

@@ -173,14 +173,14 @@ def _plan(
 def _simulated(console: "Console", demand: "Demand", costs: "Constants", name: str, json: str | None) -> None:
     from streams.cli.views.plan_tables import outcome_table
     from streams.ops.plan.model import needs
-    from streams.ops.plan.scenarios import SCENARIOS, Installation
+    from streams.ops.plan.scenarios import SCENARIOS, Topology
     from streams.ops.plan.simulation import simulate
 
     if name not in SCENARIOS:
         message = f"{name!r} is no scenario: {', '.join(SCENARIOS)}"
         raise typer.BadParameter(message)
     need: Need = needs(demand, costs)
-    installation = Installation(
+    installation = Topology(
         partitions=need.partitions, workers=need.workers, viewers=demand.viewers, titles=demand.titles,
         events_per_s=demand.events_per_s, pages_per_event=demand.pages_per_event, active=demand.active,
         titles_floor_s=need.titles_floor_s,

@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from streams.ops.plan.model import Need, Plan
-from streams.ops.plan.scenarios import Installation, Outcome
+from streams.ops.plan.scenarios import SimulationResult, Topology
 
 __all__ = ["monthly", "need_table", "outcome_table", "twice_table"]
 
@@ -86,7 +86,7 @@ def twice_table(usual: Need, twice: Mapping[str, Need], prices: Mapping[str, flo
     return table
 
 
-def outcome_table(title: str, installation: Installation, outcome: Outcome) -> Table:
+def outcome_table(title: str, installation: Topology, outcome: SimulationResult) -> Table:
     """Show what a simulation came to."""
     table = Table(box=SIMPLE_HEAD, title=title, show_header=False)
     back = "-" if outcome.back_s is None else f"{outcome.back_s:,.0f} s"

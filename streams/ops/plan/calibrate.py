@@ -91,7 +91,7 @@ def calibrate(folder: Path, on_step: OnStep = lambda _: None, *, kafka: bool = F
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class WorkerRun:
     """What a worker has used between two looks."""
 
     cpu_s: float
@@ -105,14 +105,14 @@ class Run:
     """Mean of a batch of viewers."""
 
 
-def solve(runs: dict[str, Run], learn_us: float, list_us: float) -> dict[str, float]:
+def solve(runs: dict[str, WorkerRun], learn_us: float, list_us: float) -> dict[str, float]:
     """Return the cost of an event and of a batch by the two lines, and of a page by the third run.
 
     Examples
     --------
     >>> def run(events, batches, page):
     ...     us = events * (30 + 10 + 12 + page) + batches * 3_000
-    ...     return Run(us / 1e6, 1, events, events, batches, 0, 5)
+    ...     return WorkerRun(us / 1e6, 1, events, events, batches, 0, 5)
     >>> both = {"burst": run(4_000, 10, 0), "slow": run(400, 100, 0), "pages": run(4_000, 10, 200)}
     >>> found = solve(both, 10, 12)
     >>> {name: round(value) for name, value in found.items()}
@@ -120,7 +120,7 @@ def solve(runs: dict[str, Run], learn_us: float, list_us: float) -> dict[str, fl
     """
     row = SHIPPED.title_row_us.usual + SHIPPED.replica_row_us.usual
 
-    def rest(run: Run) -> float:
+    def rest(run: WorkerRun) -> float:
         """Return the microseconds that neither learning nor lists nor titles' rows explain."""
         rows = run.title_batches * changed_titles(TITLES, run.events / max(1.0, run.title_batches))
         return run.cpu_s * 1e6 - run.events * learn_us - run.lists * list_us - rows * row
@@ -175,7 +175,7 @@ def _events(count: int, first: int) -> Iterator[Event]:
         )  # fmt: skip
 
 
-def _worker(folder: Path, variables: dict[str, str], speed: Speed, *, kafka: bool) -> Run:
+def _worker(folder: Path, variables: dict[str, str], speed: Speed, *, kafka: bool) -> WorkerRun:
     """Let a worker process events, and return what it has used."""
     folder.mkdir(parents=True, exist_ok=True)
     count = int(speed.value * SLOW_S) if speed.kind == "rate" else BURST
@@ -221,13 +221,13 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _between(first: _Look, last: _Look) -> Run:
+def _between(first: _Look, last: _Look) -> WorkerRun:
     found = last.found.since(first.found)
     count = {
         stage: found.value("nearline_batch_events_count", stage=stage) for stage in ("viewers", "titles")
     }
     passed = found.value("nearline_batch_seconds_sum", stage="viewers", step="transaction")
-    return Run(
+    return WorkerRun(
         cpu_s=last.cpu_s - first.cpu_s,
         seconds=last.at - first.at,
         events=found.value("nearline_batch_events_sum", stage="viewers"),

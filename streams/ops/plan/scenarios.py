@@ -4,10 +4,10 @@ from typing import Final
 
 from msgspec import Struct
 
-__all__ = ["SCENARIOS", "Installation", "Outcome", "Scenario"]
+__all__ = ["SCENARIOS", "LoadScenario", "SimulationResult", "Topology"]
 
 
-class Installation(Struct, frozen=True, kw_only=True):
+class Topology(Struct, frozen=True, kw_only=True):
     """What is simulated.
 
     Attributes
@@ -36,7 +36,7 @@ class Installation(Struct, frozen=True, kw_only=True):
     page_interval_s: float = 1.0
 
 
-class Scenario(Struct, frozen=True, kw_only=True):
+class LoadScenario(Struct, frozen=True, kw_only=True):
     """What happens.
 
     Attributes
@@ -64,12 +64,12 @@ class Scenario(Struct, frozen=True, kw_only=True):
 
 
 SCENARIOS: Final = {
-    "steady": Scenario(seconds=60, about="the busiest time of an ordinary day"),
-    "rack-lost": Scenario(
+    "steady": LoadScenario(seconds=60, about="the busiest time of an ordinary day"),
+    "rack-lost": LoadScenario(
         seconds=300, rack_lost_s=60, about="a rack with a third of workers and brokers is lost"
     ),
-    "hot-viewer": Scenario(seconds=60, hot_per_s=2_000, about="a bot sends 2,000 events a second"),
-    "launch-night": Scenario(
+    "hot-viewer": LoadScenario(seconds=60, hot_per_s=2_000, about="a bot sends 2,000 events a second"),
+    "launch-night": LoadScenario(
         seconds=300,
         rate=((0.0, 1.0), (30.0, 20.0), (120.0, 1.0)),
         about="90 seconds with twenty times the events",
@@ -77,7 +77,7 @@ SCENARIOS: Final = {
 }
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class SimulationResult(Struct, frozen=True, kw_only=True):
     """What came of it, by second and as a whole.
 
     Attributes

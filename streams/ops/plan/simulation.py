@@ -19,7 +19,7 @@ import numpy as np
 from streams.errors import SettingsError
 from streams.ops.plan.constants import Constants
 from streams.ops.plan.model import FETCH_MS, changed_titles
-from streams.ops.plan.scenarios import Installation, Outcome, Scenario
+from streams.ops.plan.scenarios import LoadScenario, SimulationResult, Topology
 
 __all__ = ["simulate"]
 
@@ -37,8 +37,8 @@ SECOND: Final = 1.0
 
 
 def simulate(
-    installation: Installation, constants: Constants, scenario: Scenario, *, place: float = 0.0, seed: int = 7
-) -> Outcome:
+    installation: Topology, constants: Constants, scenario: LoadScenario, *, place: float = 0.0, seed: int = 7
+) -> SimulationResult:
     """Run a scenario.
 
     Raises
@@ -51,7 +51,9 @@ def simulate(
     except ImportError:
         what = "the simulation needs SimPy"
         raise SettingsError(what, next_step="pip install 'nearline[plan]'") from None
-    system = _System(simpy, installation, _Costs.of(installation, constants, place), scenario, seed=seed)
+    system = _System(
+        simpy, installation, _ServiceTimes.of(installation, constants, place), scenario, seed=seed
+    )
     system.start()
     system.env.run(until=scenario.seconds)
     return system.outcome()
@@ -79,7 +81,7 @@ class _Partition:
 
 
 @dataclass(frozen=True, slots=True)
-class _Costs:
+class _ServiceTimes:
     """Seconds of CPU, and of waiting."""
 
     event_s: float
@@ -91,7 +93,7 @@ class _Costs:
     restore_rows: float
 
     @classmethod
-    def of(cls, installation: Installation, constants: Constants, place: float) -> "_Costs":
+    def of(cls, installation: Topology, constants: Constants, place: float) -> "_ServiceTimes":
         """Return the constants at a place of their ranges, for a catalog."""
         titles = installation.titles
         return cls(
@@ -109,7 +111,13 @@ class _System:
     """All processes of a run, and what they have measured."""
 
     def __init__(
-        self, simpy: ModuleType, installation: Installation, costs: _Costs, scenario: Scenario, *, seed: int
+        self,
+        simpy: ModuleType,
+        installation: Topology,
+        costs: _ServiceTimes,
+        scenario: LoadScenario,
+        *,
+        seed: int,
     ) -> None:
         self.env = env = simpy.Environment()
         self._is, self._costs, self._scenario = installation, costs, scenario
@@ -268,14 +276,14 @@ class _System:
             second = min(int(self.env.now) - 1, len(self._behind) - 1)
             self._behind[second] = sum(p.waiting for p in self._partitions) + unread
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> SimulationResult:
         """Return what was measured."""
         everything = [one for second in self._fresh for one in second]
         by_second = [_quantiles(second) for second in self._fresh]
         p50, p99 = _quantiles(everything)
         seconds = self._scenario.seconds
         alive_s = len(self._workers) * seconds
-        return Outcome(
+        return SimulationResult(
             freshness_p50_ms=p50 or 0.0,
             freshness_p99_ms=p99 or 0.0,
             events_per_s=float(self._processed.sum()) / seconds,

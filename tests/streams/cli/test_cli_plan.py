@@ -7,7 +7,7 @@ import pytest
 
 from streams.cli import main
 from streams.ops.plan import calibrate as calibration
-from streams.ops.plan.calibrate import Run, solve
+from streams.ops.plan.calibrate import WorkerRun, solve
 from streams.ops.plan.constants import SHIPPED, Constants
 
 
@@ -60,9 +60,9 @@ def test_a_calibration_is_kept_and_used(
 ) -> None:
     """What was measured replaces the shipped constants; runs and models are measured once each."""
     runs = {
-        "burst": Run(2.4, 10, 40_000, 30_000, 8, 0, 40.0),
-        "slow": Run(1.2, 12, 4_800, 4_800, 240, 0, 12.0),
-        "pages": Run(9.0, 10, 40_000, 30_000, 8, 0, 40.0),
+        "burst": WorkerRun(2.4, 10, 40_000, 30_000, 8, 0, 40.0),
+        "slow": WorkerRun(1.2, 12, 4_800, 4_800, 240, 0, 12.0),
+        "pages": WorkerRun(9.0, 10, 40_000, 30_000, 8, 0, 40.0),
     }
     monkeypatch.setattr(calibration, "_models", lambda titles: (titles / 2_000, titles / 1_000))
     monkeypatch.setattr(calibration, "_worker", lambda folder, *_, **__: runs[folder.name])

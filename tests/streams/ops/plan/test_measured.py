@@ -12,18 +12,18 @@ from msgspec import structs
 
 from streams.ops.plan.constants import SHIPPED, Range
 from streams.ops.plan.model import Demand, needs
-from streams.ops.plan.scenarios import Installation, Scenario
+from streams.ops.plan.scenarios import LoadScenario, Topology
 from streams.ops.plan.simulation import simulate
 
 WITHIN = 0.25
 LISTS = structs.replace(SHIPPED, page_us=Range(1.0, 1.0, 1.0, "a list of one row is no page"))
-BENCH = Installation(
+BENCH = Topology(
     partitions=4, workers=1, viewers=100_000, titles=10_000, events_per_s=0.001, pages_per_event=1.0,
     active=1.0,
     page_interval_s=0.0,
 )  # fmt: skip
 """Of the benchmarks (tests/benchmarks/load.py)."""
-ALL_AT_ONCE = Scenario(seconds=20, about="all events are there", backlog=1e9)
+ALL_AT_ONCE = LoadScenario(seconds=20, about="all events are there", backlog=1e9)
 
 
 class Measured(NamedTuple):

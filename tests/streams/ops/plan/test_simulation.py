@@ -5,13 +5,13 @@ from msgspec import structs
 
 from streams.ops.plan.constants import SHIPPED
 from streams.ops.plan.model import Demand, needs
-from streams.ops.plan.scenarios import SCENARIOS, Installation, Scenario
+from streams.ops.plan.scenarios import SCENARIOS, LoadScenario, Topology
 from streams.ops.plan.simulation import simulate
 
-SMALL = Installation(partitions=12, workers=3, viewers=2_000_000, titles=10_000, events_per_s=6_000.0)
+SMALL = Topology(partitions=12, workers=3, viewers=2_000_000, titles=10_000, events_per_s=6_000.0)
 
 
-def _plan(installation: Installation) -> tuple[float, float]:
+def _plan(installation: Topology) -> tuple[float, float]:
     """Return freshness and busy cores by the formula."""
     demand = Demand(
         viewers=installation.viewers, titles=installation.titles, events_per_s=installation.events_per_s,
@@ -48,7 +48,7 @@ def test_the_formula_agrees_where_nothing_happens(events_per_s: float) -> None:
 def test_a_backlog_is_processed_at_the_speed_of_a_core() -> None:
     """A worker that has everything to do does as many events as its core can, in large batches."""
     alone = structs.replace(SMALL, workers=1, partitions=4, events_per_s=0.001)
-    outcome = simulate(alone, SHIPPED, Scenario(seconds=60, about="backlog", backlog=1e9))
+    outcome = simulate(alone, SHIPPED, LoadScenario(seconds=60, about="backlog", backlog=1e9))
     assert outcome.use > 0.97
     assert outcome.events_a_batch > 5_000
     assert outcome.events_per_s > 1.5 * 6_000 / 3
