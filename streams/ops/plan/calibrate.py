@@ -40,9 +40,9 @@ TITLES: Final = 10_000
 """Of the workers' runs."""
 VIEWERS: Final = 20_000
 DURATION_S: Final = 3_600
-KNOWN: Final = 20_000
+KNOWN: Final = 40_000
 """Events before a run is measured: then most titles that are watched are known."""
-BURST: Final = 40_000
+BURST: Final = 80_000
 """Events at once. The embedded cluster keeps 5 MB a partition."""
 SLOW: Final = Speed("rate", 400.0)
 """Events a second of the slow stream: a few events a batch."""
