@@ -35,6 +35,7 @@ SOURCES = {
     "deploy/install.md": "how-to/install.md",
     "deploy/README.md": "how-to/operate.md",
     "deploy/connect/README.md": "how-to/connect.md",
+    "deploy/capacity.md": "how-to/capacity.md",
     "schemas/README.md": "how-to/messages.md",
     "CONTRIBUTING.md": "how-to/contribute.md",
     "online_models/README.md": "explanation/models.md",
