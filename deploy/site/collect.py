@@ -36,6 +36,7 @@ SOURCES = {
     "deploy/README.md": "how-to/operate.md",
     "deploy/connect/README.md": "how-to/connect.md",
     "deploy/capacity.md": "how-to/capacity.md",
+    "deploy/clients.md": "how-to/clients.md",
     "schemas/README.md": "how-to/messages.md",
     "CONTRIBUTING.md": "how-to/contribute.md",
     "online_models/README.md": "explanation/models.md",
