@@ -78,10 +78,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         msg = f"{', '.join(lost)}: give each a place in SOURCES"
         raise ValueError(msg)
     for source, place in places.items():
-        text = (ROOT / source).read_text(encoding="utf-8")
+        text = _linked((ROOT / source).read_text(encoding="utf-8"), source, places, others)
         if place == "index.md":
             text = f"---\nhide: [navigation]\n---\n\n{text}"
-        files.append(File.generated(config, place, content=_linked(text, source, places, others)))
+        if source == TUTORIAL:
+            title, _, rest = text.partition("\n")
+            text = f"{title}\n\n[Open as a notebook]({Path(NOTEBOOK).name}){{.md-button}}\n{rest}"
+        files.append(File.generated(config, place, content=text))
     files.append(File.generated(config, f"{DECISIONS}/index.md", content=_list_of_decisions()))
     for place, (title, package) in ESSAYS.items():
         files.append(File.generated(config, place, content=essay(title, package)))
