@@ -34,9 +34,6 @@ SOURCES = {
     "deploy/experiments.md": "tutorials/experiments.md",
     "deploy/install.md": "how-to/install.md",
     "deploy/README.md": "how-to/operate.md",
-    "deploy/connect/README.md": "how-to/connect.md",
-    "deploy/capacity.md": "how-to/capacity.md",
-    "deploy/clients.md": "how-to/clients.md",
     "schemas/README.md": "how-to/messages.md",
     "CONTRIBUTING.md": "how-to/contribute.md",
     "online_models/README.md": "explanation/models.md",
@@ -47,13 +44,13 @@ SOURCES = {
     "CHANGELOG.md": "reference/changelog.md",
     "tests/benchmarks/README.md": "explanation/benchmarks.md",
 }
-"""Place in the site by place in the repository; decisions come on top."""
+"""Place in the site by place in the repository; decisions come on top, and all others are guides."""
 ESSAYS = {
     "explanation/how-it-works.md": ("How it works", "streams"),
     "explanation/how-it-learns.md": ("How it learns", "online_models"),
 }
 """Title and package, by the place in the site."""
-ELSEWHERE = ("tests/", "deploy/site/", "streams/serve/web/static/vendor/")
+ELSEWHERE = ("tests/", "deploy/adr/", "deploy/site/", "streams/serve/web/static/vendor/")
 """Documents that are no pages, but for those of `SOURCES`, and the pages that are here already."""
 DECISIONS = "explanation/decisions"
 TUTORIAL, NOTEBOOK = "online_models/tutorial.md", "tutorials/models.ipynb"
@@ -65,6 +62,8 @@ FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Give each version a folder of its own, and the decisions a place in the navigation."""
     config.site_dir = str(Path(config.site_dir) / version())
+    (guides,) = (one["How-to"] for one in config.nav or [] if "How-to" in one)
+    guides.extend(place for _, place in sorted(_guides().items()))
     (explanation,) = (one["Explanation"] for one in config.nav or [] if "Explanation" in one)
     explanation.append({"Decisions": [place for _, place in sorted(_decisions().items())]})
     return config
@@ -72,11 +71,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add all pages."""
-    places = SOURCES | _decisions()
+    places = SOURCES | _guides() | _decisions()
     others: set[str] = set()
-    if lost := [one for one in _known("*.md") if one not in places and not one.startswith(ELSEWHERE)]:
-        msg = f"{', '.join(lost)}: give each a place in SOURCES"
-        raise ValueError(msg)
     for source, place in places.items():
         text = _linked((ROOT / source).read_text(encoding="utf-8"), source, places, others)
         if place == "index.md":
@@ -103,7 +99,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if page.file.generated_by:
         return markdown
     source = (Path(__file__).parent / "pages" / page.file.src_uri).relative_to(ROOT).as_posix()
-    return _linked(markdown, source, SOURCES | _decisions() | {source: page.file.src_uri}, set())
+    return _linked(markdown, source, SOURCES | _guides() | _decisions() | {source: page.file.src_uri}, set())
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
@@ -121,6 +117,16 @@ def on_post_build(config: MkDocsConfig) -> None:
     (site / "versions.json").write_text(json.dumps(entries), encoding="utf-8")
     lead = f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={number}/">'
     (site / "index.html").write_text(f'{lead}<a href="{number}/">nearline {number}</a>\n', encoding="utf-8")
+
+
+def _guides() -> dict[str, str]:
+    """Return the documents that have no other place, by their names, or those of their folders."""
+    found = [path for path in _known("*.md") if path not in SOURCES and not path.startswith(ELSEWHERE)]
+    return {path: f"how-to/{_name(Path(path))}.md" for path in found}
+
+
+def _name(path: Path) -> str:
+    return path.parent.name if path.stem == "README" else path.stem
 
 
 def _decisions() -> dict[str, str]:
