@@ -39,7 +39,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
 }
 ON_REQUEST = {"soak", "steady"}
 """Not among those that run when none is named."""
-ALONE = ("core", "viewers", "small_batches", "search", "frontier")
+ALONE = ("core", "viewers", "small_batches", "titles_copy", "hardware", "search", "frontier")
 """Those without a broker, when they are named: the last needs ``--ratings``."""
 
 
@@ -71,7 +71,7 @@ def main() -> int:
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"of {', '.join(names)}; default: all on a broker but soak and steady",
+        help=f"of {', '.join(names)}; default: all on a broker but {', '.join(sorted(ON_REQUEST))}",
     )
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures; - for stdout")
     parser.add_argument("--brokers", metavar="HOST:PORT", help="use this cluster instead of starting one")
@@ -87,9 +87,10 @@ def main() -> int:
         parser.error("frontier needs --ratings")
     quiet = given.json == Path("-")
     found: dict[str, Any] = {}
+    out = sys.stderr if quiet else sys.stdout
     for name, figures in _measured(given):
         found[name] = figures
-        show(name, figures, file=sys.stderr if quiet else sys.stdout)
+        show(name, figures, file=out)
     text = json.dumps(found, indent=2)
     if quiet:
         print(text)

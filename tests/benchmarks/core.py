@@ -19,7 +19,9 @@ from online_models import ModelConfig, Recommender
 from online_models.feedback.reward_function import Action
 from online_models.ranking.viewer_side import EventColumns
 from tests.benchmarks.bench import FOREIGN
+from tests.benchmarks.hardware import hardware
 from tests.benchmarks.small_batches import small_batches
+from tests.benchmarks.titles_copy import titles_copy
 
 Figures = dict[str, Any]
 
@@ -184,6 +186,8 @@ _PARTS: Mapping[str, Callable[[], Figures]] = {
     "core": core,
     "viewers": viewers,
     "small_batches": small_batches,
+    "titles_copy": titles_copy,
+    "hardware": hardware,
 }
 
 

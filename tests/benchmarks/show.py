@@ -13,5 +13,7 @@ def show(name: str, figures: Mapping[str, Any], *, file: TextIO, indent: str = "
         if isinstance(value, Mapping):
             show(key, value, file=file, indent=f"{indent}  ")
         else:
-            text = f"{value:,}" if isinstance(value, int) else f"{value:g}"
+            text = (
+                value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:g}"
+            )
             print(f"{indent}{key.replace('_', ' '):<{WIDTH - len(indent)}}{text:>12}", file=file, flush=True)
