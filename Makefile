@@ -96,8 +96,14 @@ format: setup ## Let the formatter and the safe fixes loose
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## Measure nearline and its peers on a real Kafka
+bench: setup $(VENV)/.peers ## Measure nearline and its peers on a real Kafka: ratios first
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# An environment of its own: Quix Streams needs an older confluent-kafka. Without a network bench leaves it out.
+$(VENV)/.peers: $(VENV)/.runtime tests/benchmarks/peers/requirements.txt
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/peers
+	-@$(BIN)/uv pip install --quiet --python $(VENV)/peers/bin/python -r tests/benchmarks/peers/requirements.txt \
+		&& touch $@ || rm -rf $(VENV)/peers
 
 kafka: setup ## Start a real Kafka on 127.0.0.1:19092 and create the topics
 	$(BIN)/nearline kafka start $(ARGS)

@@ -13,6 +13,7 @@ from tests.benchmarks.core import in_a_process
 from tests.benchmarks.freshness import freshness
 from tests.benchmarks.frontier import drawn, frontier, plate
 from tests.benchmarks.page import page
+from tests.benchmarks.peers import peers
 from tests.benchmarks.reading import reading
 from tests.benchmarks.restore import restore
 from tests.benchmarks.scale import scale
@@ -24,6 +25,7 @@ from tests.benchmarks.throughput import end_to_end, list_per_event, pages
 from tests.benchmarks.transport import transport
 
 BENCHMARKS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
+    "peers": peers,
     "transport": transport,
     "end_to_end": end_to_end,
     "list_per_event": list_per_event,
@@ -37,6 +39,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
     "soak": soak,
     "steady": steady,
 }
+FOOTNOTE = "\nAbsolute figures of this machine in this hour; compare them with those of the same run only."
 ON_REQUEST = {"soak", "steady"}
 """Not among those that run when none is named."""
 ALONE = ("core", "viewers", "small_batches", "titles_copy", "hardware", "search", "frontier")
@@ -89,6 +92,8 @@ def main() -> int:
     found: dict[str, Any] = {}
     out = sys.stderr if quiet else sys.stdout
     for name, figures in _measured(given):
+        if "peers" in found and len(found) == 1:
+            print(FOOTNOTE, file=out)
         found[name] = figures
         show(name, figures, file=out)
     text = json.dumps(found, indent=2)
