@@ -39,6 +39,7 @@ SOURCES = {
     "online_models/README.md": "explanation/models.md",
     "deploy/event-path.md": "explanation/event-path.md",
     "deploy/situations.md": "explanation/situations.md",
+    "deploy/limits.md": "explanation/limits.md",
     "deploy/reference.md": "reference/operators.md",
     "deploy/modules.md": "reference/modules.md",
     "CHANGELOG.md": "reference/changelog.md",
