@@ -104,7 +104,7 @@ class SignalRows:
         out: dict[int, Impression | Search] = {}
         for one, row in zip(self.events, self._first, strict=True):
             event = one.event
-            if isinstance(event, Search) or (
+            if (isinstance(event, Search) and event.clicked_title_id is not None) or (
                 isinstance(event, Impression) and (event.artwork or event.row_kind)
             ):
                 out[row] = event

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from online_models.feedback.reward_function import Action, RewardFunction
-from schemas import Forget, Identify, Preferences, Reason, Search
+from schemas import Browse, Forget, Identify, Preferences, Reason
 from schemas.codec import encode
 from schemas.partitioner import partition_for
 from streams.config.settings import Settings
@@ -90,8 +90,8 @@ def test_preferences_with_several_titles_are_several_signals() -> None:
 
 
 def test_what_changes_no_viewer_is_left_out() -> None:
-    """A search without a click is a valid record that leaves no trace in the models; its time counts."""
-    event = Search(event_id="s", viewer_id="ada", event_time_ms=T0 + 9, query="blue", result_count=3)
+    """A look at a surface without a tag is a valid record that leaves no trace in the models; time counts."""
+    event = Browse(event_id="s", viewer_id="ada", event_time_ms=T0 + 9, surface="home", dwell_s=3.0)
     found = _read(record(encode(event), b"ada"))
     assert (found.entries, found.dead_letters, found.newest_ms) == ([], [], T0 + 9)
 

@@ -31,6 +31,7 @@ from schemas import (
     Rate,
     RowKind,
     Search,
+    Select,
     Skip,
     Stop,
     Tags,
@@ -198,7 +199,7 @@ def _reference(events: Sequence[Event]) -> dict[str, Known]:
             continue
         if isinstance(event, History) and event.event_time_ms <= forgotten.get(event.viewer_id, 0):
             continue
-        if isinstance(event, Browse) or (isinstance(event, Search) and event.clicked_title_id is None):
+        if isinstance(event, Browse) and event.surface == "home":
             continue
         one = viewers.setdefault(event.viewer_id, Known())
         if event.event_id in one.ids[-RING:]:
@@ -233,12 +234,13 @@ KINDS: dict[type[Event], dict[str, Any]] = {
     Rate: ON | {"thumb": _some(*Thumb)},
     MyList: ON | {"action": _some(*ListAction)},
     Skip: ON,
-    Search: {"query": "q", "result_count": 1, "clicked_title_id": _some(None, "t1")},
+    Search: {"query": _some("q", "war"), "result_count": 1, "clicked_title_id": _some(None, "t1")},
+    Select: ON,
     Preferences: STATED | {"liked_titles": _some((), ("t1",), ("t2", "t3"))},
     History: {"liked": ("t4", "t5"), "rejected": ("t6",)},
     Forget: {},
     Identify: {"known_as": "somebody"},
-    Browse: {"surface": "home", "dwell_s": 1.0},
+    Browse: {"surface": _some("home", "genre:love"), "dwell_s": 1.0},
 }
 """What is drawn of each type: values, or strategies of them."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas import Event, Impression, Play, Search, topics
+from schemas import Browse, Event, Impression, Play, topics
 from schemas.codec import encode
 from streams.config.settings import Settings
 from streams.engine.partition import Partition
@@ -78,14 +78,14 @@ def worker(tmp_path: Path) -> Worker:
 
 
 def test_events_without_a_page_are_not_observed(worker: Worker) -> None:
-    """An impression, a search, an event that came before: none makes a page, however late it is."""
+    """An impression, a look at the page, an event that came before: none makes a page, however late it is."""
     worker.now_ms = T0 + 40
     worker.process((_play("ada", 0), T0))
     assert worker.freshness() == (1, 0.040)
     place = {"list_id": "0-0-1", "row": 0, "slot": 1}
     seen = Impression(event_id="i", viewer_id="bob", event_time_ms=T0, title_id="tide", **place)
-    search = Search(event_id="s", viewer_id="bob", event_time_ms=T0, query="tide", result_count=0)
-    worker.process((seen, T0 - 9_000), (search, T0 - 9_000), (_play("ada", 0), T0 - 9_000))
+    look = Browse(event_id="s", viewer_id="bob", event_time_ms=T0, surface="home", dwell_s=9.0)
+    worker.process((seen, T0 - 9_000), (look, T0 - 9_000), (_play("ada", 0), T0 - 9_000))
     assert worker.freshness() == (1, 0.040)
     assert worker.shown().value("nearline_commit_delay_seconds_count", stage="viewers") == 4
 

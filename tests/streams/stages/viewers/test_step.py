@@ -31,7 +31,7 @@ def line() -> Line:
 
 
 def test_pages_go_to_the_moved_and_only_to_them(line: Line) -> None:
-    """What shows on a page moves it: a watch, a no, a start, the viewer's own list; a search does not."""
+    """What shows on a page moves it: a watch, a no, a start, a search, the viewer's own list."""
     common = {"viewer_id": "bob", "event_time_ms": T0}
     search = Search(event_id="b2", query="q", result_count=1, clicked_title_id="t1", **common)
     added = MyList(event_id="c", viewer_id="cat", event_time_ms=T0, title_id="t2", action=ListAction.ADD)
@@ -39,25 +39,25 @@ def test_pages_go_to_the_moved_and_only_to_them(line: Line) -> None:
     down = Rate(event_id="e", viewer_id="eve", event_time_ms=T0, title_id="t3", thumb=Thumb.DOWN)
     outcome = line.feed(search, added, begun, down, watch("ada", "t1"))
     rows = {page.viewer_id: page for page in pages_of(outcome)}
-    assert list(rows) == ["cat", "dan", "eve", "ada"]
+    assert list(rows) == ["bob", "cat", "dan", "eve", "ada"]
     assert [i.title_id for i in rows["cat"].items_of(RowKind.MY_LIST)] == ["t2"]
     assert [i.title_id for i in rows["dan"].items_of(RowKind.CONTINUE_WATCHING)] == ["t2"]
 
 
 def test_a_plain_list_goes_to_those_whose_taste_moved() -> None:
-    """Watching, judging and turning down move a page of one row; starting, wishing and a rewatch do not."""
+    """Watching, judging, turning down, seeking move a page of one row; starts, wishes, a rewatch do not."""
     line = Line(Settings(prequential_share=0.0, page=PageConfig(rows=1)))
     line.feed(*crowd())
     common = {"viewer_id": "bob", "event_time_ms": T0}
     still = [
         Play(event_id="b1", title_id="t1", **common),
-        Search(event_id="b2", query="q", result_count=0, **common),
         MyList(event_id="b3", title_id="t2", action=ListAction.ADD, **common),
         watch("crowd0", "t0", 999),
     ]
     down = Rate(event_id="e", viewer_id="eve", event_time_ms=T0, title_id="t3", thumb=Thumb.DOWN)
-    found = _listed(line.feed(*still, watch("ada", "t1"), down))
-    assert set(found) == {"ada", "eve"}
+    sought = Search(event_id="s", viewer_id="sam", event_time_ms=T0, query="q", result_count=0)
+    found = _listed(line.feed(*still, watch("ada", "t1"), down, sought))
+    assert set(found) == {"ada", "eve", "sam"}
     assert "t1" not in found["ada"]
     assert "t3" not in found["eve"]
     assert len(found["ada"]) == 11
