@@ -43,9 +43,9 @@ MOST = 10
 """Of these, titles that the strongest vote for a tag brings."""
 STAYING = 10
 """Best titles that stay where they are when a viewer turns to a genre, so that HR@10 is not lost (ADR 49)."""
-SURE = 1.0
+SURE = 1.5
 """Votes against a tag from which its places are bounded: three thumbs down after six likes are 1.8, eight
-skips 1.6; a low rating among likes is less."""
+skips 1.6; low ratings among likes are less."""
 VOTED = 8
 """Tags of a viewer that move titles, the strongest: the bits of a byte."""
 SOUGHT, TURNED, DISLIKED = 0, 1, 2

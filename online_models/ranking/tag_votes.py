@@ -152,12 +152,17 @@ def _recent_genres(viewers: Viewers, v: int, tags: TagTable, bits: U8) -> int:
 @jit_no_alloc
 def _is_steady(bits: U8, start: int, stop: int) -> bool:
     """Return whether nearly all of the likes from ``start`` on have one genre in common."""
-    steady = False
-    for g in range(GENRES):
-        count = 0
-        for k in range(start, stop):
-            count += bits[k] >> np.uint64(g) & np.uint64(1) != 0
-        steady |= count >= STEADY * (stop - start)
+    left, g, steady = np.uint64(0), 0, False
+    for k in range(start, stop):
+        left |= bits[k]
+    while left and not steady:
+        if left & np.uint64(1):
+            count = 0
+            for k in range(start, stop):
+                count += bits[k] >> np.uint64(g) & np.uint64(1) != 0
+            steady = count >= STEADY * (stop - start)
+        left >>= np.uint64(1)
+        g += 1
     return steady
 
 

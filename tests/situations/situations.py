@@ -257,11 +257,11 @@ SITUATIONS: Final = (
         _stops_at(0.95, lambda look, title: look.shown().count(title)), of=max,
     ),
     Situation(
-        "search", "searches for horror three times, opens nothing", "more horror among 20 top picks", 1, 8,
+        "search", "searches for horror three times, opens nothing", "more horror among 20 top picks", 1, 10,
         _searches(None),
     ),
     Situation(
-        "search", "searches for horror three times, opens a film", "more horror among 20 top picks", 1, 8,
+        "search", "searches for horror three times, opens a film", "more horror among 20 top picks", 1, 10,
         _searches(33),
     ),
     Situation(
@@ -282,10 +282,10 @@ SITUATIONS: Final = (
         "rows with one of them", 0, 0, _stars, of=max,
     ),
     Situation(
-        "browse", "browses horror for two minutes", "more horror among 20 top picks", 1, 8, _browses,
+        "browse", "browses horror for two minutes", "more horror among 20 top picks", 1, 10, _browses,
     ),
     Situation(
-        "select", "opens three horror films", "more horror among 20 top picks", 1, 8, _selects,
+        "select", "opens three horror films", "more horror among 20 top picks", 1, 10, _selects,
     ),
     Situation(
         "impression", "sees the first three films three times, plays none", "places that they sink together",
