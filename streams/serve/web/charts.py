@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 __all__ = ["HEIGHT", "WIDTH", "Line", "chart_of"]
 
 WIDTH: Final = 600.0
-HEIGHT: Final = 120.0
+HEIGHT: Final = 180.0
 """Size of a chart, in units of its SVG."""
 STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 """Tops of the scale are one of these times a power of ten."""
@@ -36,7 +36,7 @@ def chart_of(times: Sequence[int], lines: Sequence[Line]) -> dict[str, Any] | No
     --------
     >>> chart = chart_of([0, 5_000, 10_000], [Line("p99", [1.0, math.nan, 4.0])])
     >>> chart["top"], chart["minutes"], chart["lines"][0]["parts"], chart["lines"][0]["now"]
-    (5.0, 1, ['0.0,96.0 0.1,96.0', '600.0,24.0 600.1,24.0'], 4.0)
+    (5.0, 1, ['0.0,144.0 0.1,144.0', '600.0,36.0 600.1,36.0'], 4.0)
     >>> chart_of([0], [Line("p99", [math.nan])]) is None
     True
     """

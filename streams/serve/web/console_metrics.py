@@ -54,7 +54,7 @@ def overview_of(mirror: Mirror, history: MetricsHistory) -> dict[str, Any]:
         "charts": [
             ("Freshness", "ms", chart_of(times, delays)),
             ("Lag", "records", chart_of(times, [Line("not yet applied", [one.lag for one in samples])])),
-            ("Quality: watched next was among the first ten", "%", chart_of(times, quality)),
+            ("Hit rate: watched next was in the first ten", "%", chart_of(times, quality)),
         ],
     }
 

@@ -85,7 +85,7 @@ def code(text: str) -> Markup:
 
 def page(template: str, /, **values: object) -> HTMLResponse:
     """Render a template as a response that is not cached."""
-    text = _TEMPLATES.get_template(template).render(signed_in=SIGNED_IN.get(), is_open=is_open, **values)
+    text = _TEMPLATES.get_template(template).render(signed_in=SIGNED_IN.get(), **values)
     return HTMLResponse(text, headers={"Cache-Control": "no-store"})
 
 
@@ -134,4 +134,6 @@ _TEMPLATES = Environment(
 )
 _TEMPLATES.filters.update(u=path_part, meta=meta, moment=moment, code=code)
 _NEWEST = max(int(path.stat().st_mtime) for path in STATIC.iterdir())
-_TEMPLATES.globals.update(place="", query="", bad=False, stamp=f"{version('nearline')}-{_NEWEST}")
+_TEMPLATES.globals.update(
+    is_open=is_open, place="", query="", bad=False, stamp=f"{version('nearline')}-{_NEWEST}"
+)

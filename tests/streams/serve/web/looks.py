@@ -23,7 +23,8 @@ for (const one of document.querySelectorAll(arguments[0])) {
         for (const rect of range.getClientRects()) {
             const seen = document.elementFromPoint(rect.left + rect.width / 2, rect.top + rect.height / 2);
             if (!within(rect) || !seen || !(one.contains(seen) || seen.contains(one))) continue;
-            out.push({text: node.textContent.trim().slice(0, 40), color: style.color, large: size >= 24 ||
+            const color = node.parentElement instanceof SVGElement ? style.fill : style.color;
+            out.push({text: node.textContent.trim().slice(0, 40), color, large: size >= 24 ||
                 (bold && size >= 18.66), x: rect.left, y: rect.top, width: rect.width, height: rect.height});
         }
     }
@@ -34,7 +35,8 @@ return out;
 HIDE: Final = """
 const style = document.createElement("style");
 style.id = "hidden-texts";
-style.textContent = "* { color: transparent !important; -webkit-text-fill-color: transparent !important;"
+style.textContent = "svg text { fill: transparent !important; }"
+    + " * { color: transparent !important; -webkit-text-fill-color: transparent !important;"
     + " transition: none !important; animation: none !important; }";
 document.adoptedStyleSheets = [...document.adoptedStyleSheets, (() => {
     const sheet = new CSSStyleSheet(); sheet.replaceSync(style.textContent); return sheet; })()];

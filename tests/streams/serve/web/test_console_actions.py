@@ -224,6 +224,25 @@ def test_who_may_not_act_is_offered_nothing_and_refused(stand: Stand, tmp_path: 
     assert (record.actor, record.via, record.action) == ("olga", AuditVia.HTTP, AuditAction.EXPERIMENT_CREATE)
 
 
+def test_who_may_only_read_pages_is_offered_no_button(stand: Stand, tmp_path: Path) -> None:
+    """Neither a button that posts an event, nor a link to what the key does not open."""
+    path = tmp_path / "keys.json"
+    reads = {"Authorization": f"Bearer {add_key(path, 'shop', (Scope.READ_PAGES,))}"}
+    both = (Scope.READ_PAGES, Scope.WRITE_EVENTS)
+    acts = {"Authorization": f"Bearer {add_key(path, 'tv', both)}"}
+    stand.settings = stand.settings.model_copy(update={"serve": ServeSettings(keys=path)})
+    with served(stand, model=False) as client:
+        page = client.get("/watch/ada", headers=reads).text
+        detail = client.get("/watch/ada/titles/tide", headers=reads).text
+        whole = client.get("/watch/ada", headers=acts).text
+    for text in (page, detail):
+        assert not re.search(r'name="action"|hx-post|data-impressions|href="/console', text)
+    assert 'hx-get="/watch/ada/titles/tide' in page
+    assert re.search(
+        r'name="action" value="up".*?data-impressions|data-impressions.*?name="action"', whole, re.DOTALL
+    )
+
+
 @pytest.mark.parametrize(
     "where",
     [HERE, f"{HERE}/trial/start", f"{HERE}/trial/roll-out", "/console/rules", "/console/rules/gone/remove"],
