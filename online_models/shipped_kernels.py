@@ -23,7 +23,7 @@ __all__ = ["BASELINE", "Build", "KernelChoice", "decided", "missing_features", "
 
 BASELINE = "x86-64-v3"
 """Processor for which kernels are shipped: with AVX2 and FMA, Intel's from 2013, AMD's from 2015. Lists and
-learning take as long as with AVX-512 (ADR 53)."""
+learning take as long as with AVX-512 (ADR 51)."""
 NEEDS = ("avx", "avx2", "bmi", "bmi2", "cx16", "f16c", "fma", "lzcnt", "movbe", "popcnt", "sse4.2", "xsave")
 """LLVM's names of what `BASELINE` has, https://gitlab.com/x86-psABIs/x86-64-ABI, table 3.1."""
 FOLDER = Path(__file__).with_name("kernels")

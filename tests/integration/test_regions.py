@@ -1,4 +1,4 @@
-"""Two regions, each with a Kafka of its own, and MirrorMaker between them: what ADR 57 says, by test."""
+"""Two regions, each with a Kafka of its own, and MirrorMaker between them: what ADR 55 says, by test."""
 
 from collections import defaultdict
 from collections.abc import Iterator
