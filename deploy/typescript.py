@@ -1,7 +1,7 @@
 """The TypeScript client: types and methods out of the OpenAPI and AsyncAPI documents.
 
 `python -m deploy.generate --write` writes ``deploy/clients/typescript/nearline.ts`` with it. The file beside
-it, ``runtime.ts``, is written by hand: requests, retries, errors, streams.
+it, ``deploy/clients/typescript/runtime.ts``, is written by hand: requests, retries, errors, streams.
 """
 
 import json

@@ -34,7 +34,7 @@ from online_models.page.selection import contains, mark_reaching, select_best, u
 from online_models.page.tag_shelves import add_tag_shelves, order_categories
 from online_models.ranking.exploration import deal
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
-from online_models.ranking.tag_places import TagScratch, apply_votes, has_votes, tag_scratch
+from online_models.ranking.tag_places import VoteScratch, apply_votes, has_votes, vote_scratch
 from online_models.ranking.tag_table import TagTable
 from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.codes import (
@@ -86,7 +86,7 @@ def finish_scores(
     now: int,
     work: CoWatchScratch,
     tags: TagTable,
-    votes: TagScratch,
+    votes: VoteScratch,
     hidden: F4,
     row: F4,
 ) -> int:
@@ -196,7 +196,7 @@ def build_pages(
     ``stated`` [n, STATED_TAGS] are tags, ``segments`` [n, SEGMENTS] segments of the pools; -1: none.
     ``q + 1`` is the stamp of the viewer in arrays that are not cleared between viewers.
     """
-    size, votes = rows.shape[1], tag_scratch(tags)
+    size, votes = rows.shape[1], vote_scratch(tags)
     work, hidden, share = sparse_scratch(params, size), np.zeros(size, np.float32), np.zeros(GENRES)
     shelves = new_scratch(size, index.tag_share.size, index.categories.size, 2 * spec.length)
     deal(titles, spec.seed, spec.day, shelves.day_number)

@@ -23,7 +23,7 @@ from online_models.learners.tag_vectors import move_tags
 from online_models.learners.title_side import absorb_one
 from online_models.learners.viewer_updates import begin_signal, learn_rejection, learn_viewer, update_history
 from online_models.ranking.scorer import cowatch, sparse_scratch, subtract_rejected
-from online_models.ranking.tag_places import TagScratch, apply_votes, has_votes, tag_scratch
+from online_models.ranking.tag_places import VoteScratch, apply_votes, has_votes, vote_scratch
 from online_models.ranking.tag_table import TagTable
 from online_models.tables.derived_columns import SEASON
 from online_models.tables.history import mark_known
@@ -54,7 +54,7 @@ class PrequentialScratch(NamedTuple):
     """[RANKINGS, T] scores of the blend and of each expert."""
     sparse: CoWatchScratch
     tags: TagTable
-    votes: TagScratch
+    votes: VoteScratch
     base: F4
     """[T] 0 for candidates, else -inf."""
 
@@ -64,7 +64,7 @@ def prequential_scratch(params: Params, weights: F8, tags: TagTable, size: int) 
     """Allocate a batch's working memory for ``size`` titles; 0 if nothing is tested."""
     score, base = np.zeros((RANKINGS, size), np.float32), np.empty(size, np.float32)
     sparse = sparse_scratch(params, size)
-    return PrequentialScratch(weights, score, sparse, tags, tag_scratch(tags), base)
+    return PrequentialScratch(weights, score, sparse, tags, vote_scratch(tags), base)
 
 
 @jit_no_alloc

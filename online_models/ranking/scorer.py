@@ -18,7 +18,7 @@ from online_models.learners.blender import (
 )
 from online_models.learners.factorization import represent
 from online_models.ranking.logarithms import log_all
-from online_models.ranking.tag_places import apply_votes, has_votes, tag_scratch
+from online_models.ranking.tag_places import apply_votes, has_votes, vote_scratch
 from online_models.ranking.tag_table import TagTable
 from online_models.tables.derived_columns import SATISFACTION
 from online_models.tables.feedback_layout import SECOND
@@ -248,7 +248,7 @@ def rank_block(
     out: Lists,
 ) -> None:
     """Turn a block's score rows [n, T] (the GEMM) into lists [n, L]."""
-    work, votes = sparse_scratch(params, rows.shape[1]), tag_scratch(tags)
+    work, votes = sparse_scratch(params, rows.shape[1]), vote_scratch(tags)
     for q in range(slots.size):
         v, row, group = slots[q], rows[q], shared.group[q]
         depth, n = (
@@ -304,7 +304,7 @@ def blend_row(
         add_cowatch(titles, params, work, depth, fresh, n, shared.weights[0], shared.backoff, known, row)
         if params.rejection > 0:
             subtract_rejected(titles, viewers, params, v, now, n, work, row)
-    votes = tag_scratch(tags)
+    votes = vote_scratch(tags)
     if has_votes(viewers, params, v, now, tags, votes):
         base = shared.dense[0].copy()
         hide_known(viewers, v, base)

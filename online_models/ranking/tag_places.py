@@ -35,7 +35,7 @@ from online_models.ranking.tag_votes import (
 )
 from online_models.tables.layout import F4, I4, U1, U8, Params, Real, Titles, Viewers
 
-__all__ = ["TagScratch", "apply_votes", "find_voters", "has_votes", "tag_scratch"]
+__all__ = ["VoteScratch", "apply_votes", "find_voters", "has_votes", "vote_scratch"]
 
 SEEN = 20
 """Best titles among which those with a tag are counted: a row of top picks."""
@@ -52,7 +52,7 @@ SOUGHT, TURNED, DISLIKED = 0, 1, 2
 """Rows of votes."""
 
 
-class TagScratch(NamedTuple):
+class VoteScratch(NamedTuple):
     """Working memory of a call."""
 
     votes: F4
@@ -76,9 +76,9 @@ class TagScratch(NamedTuple):
 
 
 @jit
-def tag_scratch(tags: TagTable) -> TagScratch:
+def vote_scratch(tags: TagTable) -> VoteScratch:
     """Allocate working memory."""
-    return TagScratch(
+    return VoteScratch(
         np.zeros((3, tags.rarity.size), np.float32),
         np.zeros(VOTES, np.uint64),
         np.zeros(GENRES, np.float32),
@@ -92,7 +92,7 @@ def tag_scratch(tags: TagTable) -> TagScratch:
 
 
 @jit_no_alloc
-def has_votes(viewers: Viewers, params: Params, v: int, now: int, tags: TagTable, at: TagScratch) -> bool:
+def has_votes(viewers: Viewers, params: Params, v: int, now: int, tags: TagTable, at: VoteScratch) -> bool:
     """Return whether a viewer may have voted on a tag; write how they turned into ``at.turn``."""
     turned = params.turn > 0 and count_turn(viewers, params, v, tags, at.bits, at.turn)
     return bool(turned or has_sought(viewers, params, v) or has_dislikes(viewers, params, v, now))
@@ -100,7 +100,7 @@ def has_votes(viewers: Viewers, params: Params, v: int, now: int, tags: TagTable
 
 @jit_no_alloc
 def _count_votes(
-    titles: Titles, viewers: Viewers, params: Params, v: int, now: int, tags: TagTable, at: TagScratch
+    titles: Titles, viewers: Viewers, params: Params, v: int, now: int, tags: TagTable, at: VoteScratch
 ) -> bool:
     """Write a viewer's votes; return whether there are any. ``at.turn`` is as `has_votes` has written it."""
     at.votes[:] = 0.0
@@ -152,7 +152,7 @@ def _keep(best: F4, score: Real) -> None:
 
 
 @jit_no_alloc
-def _mark(tags: TagTable, n: int, base: F4, row: F4, at: TagScratch) -> Real:
+def _mark(tags: TagTable, n: int, base: F4, row: F4, at: VoteScratch) -> Real:
     """Write the voted tags of each title into ``at.mask``; return the least score of a best title."""
     best = at.best[0]
     best[:] = -np.inf
@@ -174,7 +174,7 @@ def _mark(tags: TagTable, n: int, base: F4, row: F4, at: TagScratch) -> Real:
 
 @jit_no_alloc
 def _take_least(
-    params: Params, tags: TagTable, n: int, last: Real, base: F4, row: F4, at: TagScratch
+    params: Params, tags: TagTable, n: int, last: Real, base: F4, row: F4, at: VoteScratch
 ) -> None:
     """Count best titles with each voted tag, and take from titles what the most disliked of theirs takes."""
     at.places[:] = 0
@@ -194,7 +194,7 @@ def _take_least(
 
 
 @jit_no_alloc
-def _find_best(k: int, base: F4, row: F4, at: TagScratch) -> None:
+def _find_best(k: int, base: F4, row: F4, at: VoteScratch) -> None:
     """Write the best scores without and with a voted tag."""
     at.best[:] = -np.inf
     for t in range(min(row.size, at.mask.size)):
@@ -238,7 +238,7 @@ def _excess(having: F4, others: F4, left: int) -> Real:
 
 
 @jit_no_alloc
-def _move_towards(k: int, near: Real, shrink: Real, base: F4, row: F4, at: TagScratch) -> None:
+def _move_towards(k: int, near: Real, shrink: Real, base: F4, row: F4, at: VoteScratch) -> None:
     """Move titles with a voted tag towards a score, if theirs are lower."""
     for t in range(min(row.size, at.mask.size)):
         distance = near - (row[t] + base[t])
@@ -247,7 +247,7 @@ def _move_towards(k: int, near: Real, shrink: Real, base: F4, row: F4, at: TagSc
 
 
 @jit_no_alloc
-def _move_down(k: int, loss: Real, row: F4, at: TagScratch) -> None:
+def _move_down(k: int, loss: Real, row: F4, at: VoteScratch) -> None:
     """Take something from titles with a voted tag."""
     for t in range(min(row.size, at.mask.size)):
         if at.mask[t] >> np.uint8(k) & np.uint8(1):
@@ -255,7 +255,7 @@ def _move_down(k: int, loss: Real, row: F4, at: TagScratch) -> None:
 
 
 @jit_no_alloc
-def _bring_places(tag: int, k: int, base: F4, row: F4, at: TagScratch) -> None:
+def _bring_places(tag: int, k: int, base: F4, row: F4, at: VoteScratch) -> None:
     """Give a voted tag its places."""
     for way, staying in ((SOUGHT, 1), (TURNED, STAYING)):
         if at.votes[way, tag] > 0:
@@ -280,7 +280,7 @@ def apply_votes(
     tags: TagTable,
     base: F4,
     row: F4,
-    at: TagScratch,
+    at: VoteScratch,
 ) -> None:
     """Move titles of the tags that a viewer voted on in their score row, if `has_votes`.
 
@@ -297,6 +297,6 @@ def apply_votes(
 @jit
 def find_voters(viewers: Viewers, params: Params, slots: I4, now: int, tags: TagTable, out: U1) -> None:
     """Set ``out`` [n] to 1 for the viewers who may have voted on a tag."""
-    at = tag_scratch(tags)
+    at = vote_scratch(tags)
     for q in range(slots.size):
         out[q] |= has_votes(viewers, params, slots[q], now, tags, at)

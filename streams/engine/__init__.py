@@ -15,6 +15,7 @@ How effects happen once:
 * `streams.engine.partition`: the order of effects of a batch.
 * `streams.engine.transactions`: the transactional producer.
 * `streams.engine.applied`: the applied record, our position in the source.
+* `streams.engine.guarded_step`: a step and its flushes, with the isolation of a record on which it raises.
 * `streams.engine.dead_letters` and `streams.engine.poison_marker`: records that cannot be used, or on which a
   step raises.
 

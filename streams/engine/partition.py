@@ -2,29 +2,24 @@
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from operator import attrgetter
 from threading import Event
-from typing import NamedTuple
 
 import structlog
 
-from schemas.dead_letters import DeadLetter
 from streams.engine.batch_metrics import PARTS, BatchMetrics
 from streams.engine.changelog import Changelog, ends
 from streams.engine.context import WorkerContext
-from streams.engine.dead_letters import poison_letter, unopened_letter
 from streams.engine.freshness import Committed, Freshness, fetch_times
-from streams.engine.poison_marker import IN_FLUSH, PoisonMarker
+from streams.engine.guarded_step import Computed, GuardedStep
 from streams.engine.read_progress import ReadProgress
-from streams.engine.record_batches import UnopenedBatch
 from streams.engine.restore import first_offset, restored
-from streams.engine.stage import HasDeferredOutput, Outcome, Record, StageSpec, Step
+from streams.engine.stage import Record, StageSpec
 from streams.engine.state import Store
 from streams.engine.transactions import Transactions
-from streams.errors import AbandonedError, StateError, StepFailedError, StreamError
+from streams.errors import AbandonedError, StateError, StepFailedError
 from streams.telemetry.tracing import Batch, SpanIds, TracedRecord
 
 __all__ = ["FetchTimes", "Partition", "unapplied"]
@@ -35,16 +30,6 @@ _offset = attrgetter("offset")
 
 FetchTimes = Sequence[tuple[int, float]]
 """How many records of a batch were fetched together, and when (`time.perf_counter`)."""
-
-
-class _Computed(NamedTuple):
-    """What a batch changes, before any of it is visible."""
-
-    outcome: Outcome
-    batch: Sequence[Record]
-    """The records that are part of it."""
-    blamed: Sequence[Record]
-    """Those on which the marker falls if it cannot be committed; none if a flush is part of it."""
 
 
 class Partition:
@@ -74,13 +59,10 @@ class Partition:
         self.applied, self._first, self.fencing = -1, 0, False
         self._context, self._log = context, _LOG.bind(stage=spec.name, partition=number)
         self._folder = context.state_dir / spec.name / str(number)
-        self._marker_path = self._folder.with_suffix(".poison")
-        self._marker: PoisonMarker | None = None
         self._abandoned, self._owned = False, Event()
         self._owned.set()
         self._store: Store | None = None
-        self._step: Step | None = None
-        self._deferred: HasDeferredOutput | None = None
+        self._step: GuardedStep | None = None
         self._transactions: Transactions | None = None
         self.read_progress = ReadProgress(f"{spec.name} partition {number}")
         self._metrics = BatchMetrics(context.metrics, spec.name, number)
@@ -129,9 +111,8 @@ class Partition:
             self.fencing = False
         self._restore()
         assert self._store is not None  # noqa: S101 - for the type checker
-        self._marker = PoisonMarker.load(self._marker_path)
-        self._step = step = spec.make_step(self.number, self._store)
-        self._deferred = step if isinstance(step, HasDeferredOutput) else None
+        step = spec.make_step(self.number, self._store)
+        self._step = GuardedStep(spec, self.number, step, self._folder.with_suffix(".poison"))
         took = time.monotonic() - began
         context.metrics.restore_rows.labels(spec.name).inc(self.read_progress.rows)
         context.metrics.restore_seconds.labels(spec.name).observe(took)
@@ -157,21 +138,12 @@ class Partition:
         self._owned.set()
 
     def max_events(self) -> int:
-        """Return the maximum size of the next batch: one record while a poison record is being isolated."""
-        if self._marker and self.applied < self._marker.last:
-            return 1
-        spec = self.spec
-        return spec.max_events if spec.max_events_now is None else min(spec.max_events, spec.max_events_now())
+        """Return the maximum size of the next batch."""
+        return self.spec.max_events if self._step is None else self._step.max_events(self.applied)
 
     def due_s(self) -> float | None:
-        """Return the seconds until deferred output is due; None if none is pending.
-
-        None too while a poison record is being isolated, so that an exception is the record's fault for
-        certain.
-        """
-        if self._deferred is None or (self._marker and not self._marker.in_flush):
-            return None
-        return self._deferred.due_s()
+        """Return the seconds until deferred output is due; None if none is pending."""
+        return None if self._step is None else self._step.due_s()
 
     def process(self, records: Sequence[Record], fetched: FetchTimes = ()) -> None:
         """Carry a batch, and output that is due, through the order of effects of :mod:`streams.engine.stage`.
@@ -201,9 +173,10 @@ class Partition:
             began = time.perf_counter()  # to wait for the permit is to wait in the queue
             records, fetched = take()
             batch = unapplied(records, self.applied)
-            if not batch and not self._flush_is_due():
+            assert self._step is not None  # noqa: S101 - for the type checker
+            if not batch and not self._step.flush_is_due():
                 return records
-            computed = self._compute(batch)
+            computed = self._step.compute(batch)
         self._apply(computed, began, fetch_times(records, fetched))
         return records
 
@@ -213,14 +186,14 @@ class Partition:
         If the database cannot write its last rows, or is found damaged, this is logged and not raised: the
         changelog has all rows, and the next owner of the database checks it.
         """
-        if callable(close_step := getattr(self._step, "close", None)):
-            close_step()
+        if self._step is not None:
+            self._step.close()
         try:
             if self._store is not None:
                 self._store.close()
         except StateError as error:
             self._log.error("state_close_failed", why=str(error), next="the next start reads the changelog")
-        self._step = self._deferred = self._store = self._transactions = None
+        self._step = self._store = self._transactions = None
 
     def _await_ownership(self) -> None:
         """Wait while the partition is held, then begin to fence.
@@ -259,36 +232,16 @@ class Partition:
                 "source_gap", missing=missing, applied=self.applied, first=low, next="raise retention.ms"
             )
 
-    def _compute(self, batch: Sequence[Record]) -> "_Computed":
-        """Compute what a batch changes, and the output that is due; if the step raises, leave a marker."""
-        outcome = Outcome()
-        blamed = batch  # on whom the marker falls if something raises; no record during a flush
-        silent = self._is_silent()
-        try:
-            if batch and self._marker and self._marker.is_poison(batch[0].offset):
-                outcome.dead_letters.extend(self._poison_letters(batch[0]))
-            elif batch:
-                outcome, batch = self._processed(batch)
-            if silent:
-                outcome.dead_letters.clear()
-            if self._flush_is_due():
-                blamed = ()
-                outcome.add(self._flush())
-        except StepFailedError as error:
-            self._write_marker(blamed, error)
-            raise
-        return _Computed(outcome, batch, blamed)
-
-    def _apply(self, computed: "_Computed", began: float, fetched: FetchTimes) -> None:
+    def _apply(self, computed: Computed, began: float, fetched: FetchTimes) -> None:
         """Commit what was computed, then write it to the store."""
-        assert self._transactions is not None and self._store is not None  # noqa: S101, PT018
+        assert self._transactions is not None and self._store is not None and self._step is not None  # noqa: S101, PT018
         outcome, batch, blamed = computed
         times = [began, time.perf_counter()]
         applied = batch[-1].offset if batch else self.applied
         try:
             position = self._transactions.commit(outcome, applied)
         except StepFailedError as error:
-            self._write_marker(blamed, error)
+            self._step.blame(blamed, error)
             raise
         times.append(time.perf_counter())
         committed_ms = self._context.now_ms()
@@ -299,84 +252,7 @@ class Partition:
         times.append(time.perf_counter())
         self.applied = applied
         self._observe(Committed(batch, outcome, times, committed_ms, fetched))
-        if self._marker and applied >= self._marker.last:
-            self._clear_marker()
-
-    @contextmanager
-    def _step_errors(self, where: str) -> Iterator[None]:
-        """Turn what the step raises into a `StepFailedError`."""
-        try:
-            yield
-        except (StreamError, MemoryError):
-            raise
-        except Exception as error:
-            what = f"the step of stage {self.spec.name} raised {type(error).__name__}"
-            why = f"{where} of partition {self.number}"
-            raise StepFailedError(what, why=why, next_step="report it; the restart isolates it") from error
-
-    def _processed(self, batch: Sequence[Record]) -> tuple[Outcome, Sequence[Record]]:
-        """Give a batch to the step; return what changes, and the records that are part of it."""
-        assert self._step is not None  # noqa: S101 - for the type checker
-        opened = [record for record in batch if not isinstance(record.value, UnopenedBatch)]
-        outcome, whole = Outcome(), len(opened) == len(batch)
-        if opened:
-            with self._step_errors(f"at offsets {batch[0].offset}..{batch[-1].offset}"):
-                outcome = self._step(opened)
-        if outcome.last_offset is not None:
-            batch = batch[: bisect_right(batch, outcome.last_offset, key=_offset)]
-        if not whole:
-            outcome.dead_letters.extend(self._unopened_letters(batch))
-        return outcome, batch
-
-    def _flush_is_due(self) -> bool:
-        """Return whether deferred output is due now."""
-        due_s = self.due_s()
-        return due_s is not None and due_s <= 0
-
-    def _flush(self) -> Outcome:
-        """Return the output that is due, or discard it if flushing it raised in the previous process."""
-        assert self._deferred is not None  # noqa: S101 - for the type checker
-        if self._marker is None:
-            with self._step_errors("in a flush"):
-                out = self._deferred.flush_due()
-            if self._is_silent():
-                out.dead_letters.clear()
-            return out
-        out = self._deferred.discard_pending()
-        error = self._marker.error
-        self._log.error("pending_output_discarded", rows=len(out.rows), error=error, next="report it")
-        return out
-
-    def _poison_letters(self, record: Record) -> list[DeadLetter]:
-        """Return the dead letter of the poison record."""
-        assert self._marker is not None  # noqa: S101 - for the type checker
-        return [poison_letter(record, stage=self.spec.name, error=self._marker.error)]
-
-    def _unopened_letters(self, records: Sequence[Record]) -> list[DeadLetter]:
-        """Return a dead letter for each batch that was not opened."""
-        letters = []
-        for record in records:
-            if isinstance(batch := record.value, UnopenedBatch):
-                letters.append(unopened_letter(record, batch, stage=self.spec.name))
-                self._log.error(
-                    "batch_not_opened", first=batch.first, last=record.offset, bytes=batch.compressed
-                )
-        return letters
-
-    def _is_silent(self) -> bool:
-        """Return whether the step publishes nothing, no dead letter either: another version does."""
-        return getattr(self._step, "silent", False)
-
-    def _write_marker(self, records: Sequence[Record], error: StepFailedError) -> None:
-        """Leave the marker of a batch, or of a flush, that raised."""
-        name = type(error.__cause__ or error).__name__
-        span = (records[0].offset, records[-1].offset) if records else IN_FLUSH
-        PoisonMarker(*span, name).save(self._marker_path)
-
-    def _clear_marker(self) -> None:
-        """Remove the marker: its range is applied."""
-        self._marker_path.unlink(missing_ok=True)
-        self._marker = None
+        self._step.forget_blame(applied)
 
     def _observe(self, batch: Committed) -> None:
         """Update metrics and traces with a committed batch."""

@@ -120,7 +120,7 @@ def test_a_pending_page_keeps_the_timestamp_of_its_event_over_a_restart(worker: 
 
 def test_every_page_of_an_outcome_names_its_cause(worker: Worker) -> None:
     """As the page itself does."""
-    step: Any = worker.partition._step
+    step: Any = worker.partition._step.step
     events = [_play(viewer, 0) for viewer in ("ada", "bob", "eve")]
     records = [
         record(encode(event), event.viewer_id.encode(), offset=7 + n, timestamp=T0)
