@@ -83,7 +83,8 @@ class PageReader:
 
         self._commit()
         found = []
-        for message in self._consumer.consume(MOST, timeout_s):
+        first = self._consumer.poll(timeout_s)  # `consume` alone would wait for `MOST` of them
+        for message in [] if first is None else [first, *self._consumer.consume(MOST - 1, 0)]:
             error = message.error()
             if error is None:
                 value = message.value()

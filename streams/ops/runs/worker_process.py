@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -34,8 +35,14 @@ POLL_S = 0.1
 """Wait between two checks of a worker."""
 
 
+_RETURNED: deque[int] = deque(maxlen=16)
+"""The ports returned last: more than the processes that start at once."""
+
+
 def free_port(*offsets: int) -> int:
     """Return a loopback port that is free, as are the ports at the given offsets from it.
+
+    It is free until its user listens, so the ports returned last are not returned again.
 
     Raises
     ------
@@ -43,12 +50,15 @@ def free_port(*offsets: int) -> int:
         No free port was found.
     """
     for port in SystemRandom().sample(PORTS, min(100, len(PORTS))):
+        if port in _RETURNED:
+            continue
         with ExitStack() as stack:
             try:
                 for offset in (0, *offsets):
                     stack.enter_context(socket.create_server(("127.0.0.1", port + offset)))
             except OSError:
                 continue
+            _RETURNED.append(port)
             return port
     msg = "no free ports on loopback"
     raise OSError(msg)

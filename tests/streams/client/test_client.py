@@ -34,6 +34,8 @@ from tests.streams.serve.stand import Stand, page
 from tests.waiting import PATIENCE_S
 
 KEY = "k" * 16
+BRIEF = {"session.timeout.ms": "6000"}
+"""How long the embedded broker waits for a reader that has left its group."""
 PLAY = Play(event_id="e1", viewer_id="ada", event_time_ms=1_764_015_324_000, title_id="tide")
 WRONG = Play(event_id="e1", viewer_id="ada", event_time_ms=1_764_015_324, title_id="tide")
 """Its time is in seconds, which msgspec does not mind."""
@@ -280,7 +282,7 @@ def _polled(reader: PageReader) -> list[PublishedPage]:
 def test_pages_come_from_kafka_at_least_once(embedded: EmbeddedCluster, topic_prefix: str) -> None:
     """In the order of each viewer; again after an exception; not again after the block has ended."""
     _published(embedded, f"{topic_prefix}{topics.HOME}")
-    where = {"brokers": embedded.bootstrap_servers, "topic_prefix": topic_prefix}
+    where = {"brokers": embedded.bootstrap_servers, "topic_prefix": topic_prefix, "properties": BRIEF}
     reader = PageReader("pages", **where)
     first = _polled(reader)
     reader.__exit__(RuntimeError, RuntimeError(), None)
@@ -296,7 +298,7 @@ def test_pages_come_from_kafka_at_least_once(embedded: EmbeddedCluster, topic_pr
 async def test_pages_come_from_kafka_to_an_event_loop(embedded: EmbeddedCluster, topic_prefix: str) -> None:
     """One by one; what the program has not asked for comes again."""
     _published(embedded, f"{topic_prefix}{topics.HOME}")
-    where = {"brokers": embedded.bootstrap_servers, "topic_prefix": topic_prefix}
+    where = {"brokers": embedded.bootstrap_servers, "topic_prefix": topic_prefix, "properties": BRIEF}
     for _ in range(2):
         async with AsyncPageReader("loop", **where) as pages, asyncio.timeout(PATIENCE_S):
             found = [await anext(pages) for _ in range(2)]

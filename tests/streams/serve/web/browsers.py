@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.waiting import PATIENCE_S
@@ -16,5 +17,6 @@ NEEDS_BROWSER = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no chromium
 
 
 def until(browser: webdriver.Chrome, holds: Callable[[webdriver.Chrome], Any]) -> Any:
-    """Wait until something holds in the browser; return it."""
-    return WebDriverWait(browser, PATIENCE_S, poll_frequency=0.05).until(holds)
+    """Wait until something holds in the browser, whatever page is loaded meanwhile; return it."""
+    passing = [NoSuchElementException, StaleElementReferenceException]
+    return WebDriverWait(browser, PATIENCE_S, 0.05, passing).until(holds)

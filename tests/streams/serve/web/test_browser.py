@@ -258,7 +258,7 @@ def test_an_operator_acts_in_the_browser(listening: tuple[str, Stand], browser: 
         until(browser, lambda _, field=confirm: field.is_displayed())
         confirm.send_keys(typed, Keys.ENTER)
         until(browser, lambda b, old=confirm: not _is_there(old) and b.find_elements(By.ID, "trial"))
-        assert state in browser.find_element(By.CSS_SELECTOR, "#trial .state").text
+        until(browser, lambda b, so=state: so in b.find_element(By.CSS_SELECTOR, "#trial .state").text)
     assert read_experiments(stand.settings)["trial"].winner == "popular"
     browser.get_log("browser")  # Chromium logs the 409 of the refusal
 
