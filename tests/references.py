@@ -15,7 +15,7 @@ import re
 import sys
 import tokenize
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,8 +114,8 @@ def _is_path(token: str, path: Path) -> bool:
     if not rest:
         return not token.endswith((".py", ".md")) or token in _file_names()
     if token.endswith((".py", ".md")):
-        return any(file.as_posix().endswith(f"/{token}") for file in files()) or token in _constants()
-    return first not in PACKAGES or token in _constants()
+        return any(file.as_posix().endswith(f"/{token}") for file in files()) or _is_constant(token)
+    return first not in PACKAGES or _is_constant(token)
 
 
 def _is_name(name: str, path: Path) -> bool:
@@ -127,7 +127,7 @@ def _is_name(name: str, path: Path) -> bool:
     parents = module.split(".") if module else []
     if any(_resolves(".".join([*parents[:n], name])) for n in range(len(parents), 0, -1)):
         return True
-    if name in _constants() or first in _outside():
+    if first in _outside() or _is_constant(name):
         return True
     if path.suffix == ".py":
         return first in _identifiers(path) or bool(_by_suffix(name))
@@ -200,8 +200,13 @@ def _members(module: str) -> Members:
 
 
 @cache
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@lru_cache(8)  # all of them are millions of objects, which the garbage collector would visit
 def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+    return ast.parse(_text(path))
 
 
 def _read(body: list[ast.stmt], outer: dict[str, Members]) -> Members:
@@ -281,14 +286,21 @@ def _outside() -> frozenset[str]:
 
 
 @cache
-def _constants() -> frozenset[str]:
-    """Return the words of all strings in code: topics, settings of Kafka, names of files."""
+def _is_constant(word: str) -> bool:
+    """Return whether a word is in a string in code: a topic, a setting of Kafka, the name of a file."""
+    return any(
+        word in _text(path) and word in _constants(path)
+        for module, path in _modules().items()
+        if path is not None and module != "tests.test_references"  # whose strings are wrong on purpose
+    )
+
+
+@cache
+def _constants(path: Path) -> frozenset[str]:
+    """Return the words of all strings in a module's code."""
     found: set[str] = set()
-    for module, path in _modules().items():
-        if path is None or module == "tests.test_references":  # whose strings are wrong on purpose
-            continue
-        for node in ast.walk(_tree(path)):
-            for each in [] if isinstance(node, ast.Expr) else ast.iter_child_nodes(node):
-                if isinstance(each, ast.Constant) and isinstance(each.value, str):
-                    found |= set(re.split(r"[^\w./-]+", each.value))
+    for node in ast.walk(_tree(path)):
+        for each in [] if isinstance(node, ast.Expr) else ast.iter_child_nodes(node):
+            if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                found |= set(re.split(r"[^\w./-]+", each.value))
     return frozenset(found)

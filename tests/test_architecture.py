@@ -6,6 +6,7 @@ The reasons are in deploy/adr/0005-house-layout.md.
 import ast
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +28,13 @@ def trees() -> dict[str, ast.Module]:
     return {
         path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES
     }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_trees_left() -> Iterator[None]:
+    """Let go of the trees in the end: millions of objects, which the garbage collector would visit."""
+    yield
+    trees.cache_clear()
 
 
 def test_import_contracts_hold(monkeypatch: pytest.MonkeyPatch) -> None:
