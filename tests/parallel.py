@@ -141,8 +141,11 @@ def _work(
     take: Callable[[], int | None],
     connection: Connection,
 ) -> None:
-    """Be a fork: run groups until there are none left. Fixtures of the session live as long."""
-    config = session.config
+    """Be a fork: run groups until there are none left. Fixtures of the session live as long.
+
+    It ends without waiting for the threads that tests have left, also when the first process is gone.
+    """
+    config, code = session.config, 1
     try:
         _settle(config, *share)
         config.pluginmanager.register(_Reports(config, connection))
@@ -151,9 +154,11 @@ def _work(
             for item, following in zip(group, [*group[1:], session], strict=True):
                 config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         session._setupstate.teardown_exact(None)
-    except BaseException:
+        code = 0
+    except BaseException:  # noqa: BLE001 - the first process reports it
         connection.send(("error", traceback.format_exc()))
-        raise
+    finally:
+        os._exit(code)
 
 
 def _settle(config: pytest.Config, number: int, processes: int) -> None:
