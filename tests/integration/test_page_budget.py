@@ -31,7 +31,7 @@ def test_a_killed_worker_s_debts_are_paid_on_a_quiet_topic(
         brokers=kafka.bootstrap_servers, topic_prefix=topic_prefix, group=f"{topic_prefix}n"
     )
     make_topics(settings)
-    before, after = PENDING_PAGE.row((2, T0 + 1, T0), "ada")[1], PENDING_PAGE.row((3, T0, T0), "ada")[1]
+    before, after = (2, T0 + 1), (3, T0)
     with WorkerProcess(settings, tmp_path, VARIABLES) as worker, EventProducer(settings) as producer:
         worker.wait_ready()
 
@@ -62,7 +62,8 @@ def _pages(settings: Settings) -> list[Home]:
     return [decode_home(message.value()) for message in oracle.read(settings, topics.HOME)]
 
 
-def _debts(settings: Settings) -> list[bytes | None]:
-    """Return what was committed of ada's debt."""
+def _debts(settings: Settings) -> list[tuple[int, int] | None]:
+    """Return what was committed of ada's debt: offset and time of the event; None: it is paid."""
     key, _ = PENDING_PAGE.no_row("ada")
-    return [m.value() for m in oracle.read(settings, topics.VIEWER_STATE) if m.key() == key]
+    rows = [m.value() for m in oracle.read(settings, topics.VIEWER_STATE) if m.key() == key]
+    return [None if row is None else PENDING_PAGE.unpack(row)[:2] for row in rows]

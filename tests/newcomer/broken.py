@@ -21,6 +21,7 @@ from streams.kafka.clients import (
     producer,
 )
 from streams.ops.runs.worker_process import free_port, make_topics
+from tests.waiting import until
 
 __all__ = ["BROKEN", "Broken", "Diagnosis", "diagnose"]
 
@@ -54,8 +55,9 @@ def broker_down(_: Settings) -> Mapping[str, str]:
 
 
 def topics_drifted(settings: Settings) -> Mapping[str, str]:
-    """Let somebody make pages vanish after a day."""
+    """Let somebody make pages vanish after a day, and wait until the broker that answers knows it."""
     make_topics(settings)
+    asked = ConfigResource(ResourceType.TOPIC, settings.topic(topics.HOME))
     resource = ConfigResource(
         ResourceType.TOPIC,
         settings.topic(topics.HOME),
@@ -66,6 +68,7 @@ def topics_drifted(settings: Settings) -> Mapping[str, str]:
     )
     client = admin(settings)  # kept until it has answered
     client.incremental_alter_configs([resource])[resource].result(10)
+    until(lambda: client.describe_configs([asked])[asked].result(10)["cleanup.policy"].value == "delete")
     return {}
 
 
