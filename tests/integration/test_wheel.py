@@ -125,14 +125,17 @@ def _look_at(address: str) -> None:
             assert answer.read()
 
 
-def test_a_processor_that_the_kernels_are_not_for_compiles_and_says_so(installed: Path) -> None:
+def test_a_processor_that_the_kernels_are_not_for_compiles_and_says_so(
+    installed: Path, tmp_path: Path
+) -> None:
     """Asked of numba as a user asks: the kernels of the wheel are left, the doctor names the cause."""
     program = "from online_models.tables.hashing import hash_ids; print(hash_ids(['a']))"
     done = subprocess.run(
         [installed / "env/bin/python", "-c", program],
-        cwd=installed, env=_environment(installed) | {"NUMBA_CPU_NAME": "generic"},
+        cwd=installed,
+        env=_environment(installed) | {"NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path)},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stderr.count("KernelsCompileWarning") == 1
     assert f"NUMBA_CPU_NAME asks for generic, the shipped ones are for {BASELINE}" in done.stderr
-    assert _compiled(installed)
+    assert _compiled(tmp_path)
