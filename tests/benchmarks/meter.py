@@ -31,6 +31,7 @@ import streams.stages.viewers.publisher
 from online_models.learners.title_side import TitleSide
 from online_models.ranking.viewer_side import ViewerSide
 from streams import cli
+from streams.engine.guarded_step import GuardedStep
 from streams.engine.partition import Partition
 from streams.engine.stage import Record
 from streams.engine.state import Store
@@ -69,7 +70,7 @@ STEPS: list[tuple[Any, str, str]] = [
 """Owner, function, name of the step."""
 
 TURNS: list[tuple[Any, str, str]] = [
-    (Partition, "_compute", "step"),
+    (GuardedStep, "compute", "step"),
     (Transactions, "commit", "transaction"),
     (Store, "write", "store"),
     (Partition, "process_next", "batch"),
@@ -121,7 +122,7 @@ class Meter(Collector):
         def outer(*args: Any, **kwargs: Any) -> Any:
             wall, cpu, core = time.perf_counter(), time.thread_time(), self._core_wait()
             if computes:
-                self._begin(args[0], args[1])
+                self._begin(args[1])
             try:
                 return inner(*args, **kwargs)
             finally:
@@ -132,7 +133,7 @@ class Meter(Collector):
                 self._turns["wall", name] += passed
                 self._turns["delay", name] += passed * getattr(self._local, "events", 0)
 
-        computes = (owner, name) == (Partition, "_compute")
+        computes = (owner, name) == (GuardedStep, "compute")
         setattr(owner, name, outer)
 
     def _core_wait(self) -> float:
@@ -143,11 +144,11 @@ class Meter(Collector):
             )
         return int(os.pread(self._local.schedstat, 64, 0).split()[1]) / 1e9
 
-    def _begin(self, partition: Partition, records: Sequence[Record]) -> None:
+    def _begin(self, records: Sequence[Record]) -> None:
         """Note the batch of this thread, and how long its records have waited for it."""
         self._local.events = len(records)
         waited = len(records) * time.time() - sum(record.timestamp for record in records) / 1000
-        self._turns["delay", f"{partition.spec.name}: waited"] += waited
+        self._turns["delay", f"{self._local.stage}: waited"] += waited
 
     def _end(self, partition: Partition, events: int) -> None:
         stage = partition.spec.name
