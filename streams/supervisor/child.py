@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 
 import structlog
 
@@ -142,11 +143,11 @@ class Child:
         if self._process is None:
             return
         alive, _ = self._get("livez")
-        if alive != 200:  # noqa: PLR2004 - OK
+        if alive != HTTPStatus.OK:
             return
         seen.last_alive, seen.answered = self._clock(), True
         status, body = self._get("readyz")
-        seen.lines = [] if status == 200 else body.splitlines() or ["no answer"]  # noqa: PLR2004 - OK
+        seen.lines = [] if status == HTTPStatus.OK else body.splitlines() or ["no answer"]
         if seen.lines:
             seen.ready_since = None
         elif seen.ready_since is None:
@@ -165,7 +166,7 @@ class Child:
     def metrics(self) -> str:
         """Return the text of its metrics; empty if it does not answer."""
         status, body = self._get("metrics") if self._process is not None else (0, "")
-        return body if status == 200 else ""  # noqa: PLR2004 - OK
+        return body if status == HTTPStatus.OK else ""
 
     def terminate(self) -> None:
         """Ask it to drain and end."""

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from streams.errors import ExportError
+from streams.ops.whole_files import whole
 
 __all__ = ["NAME", "ExportCheckpoint"]
 
@@ -61,9 +62,8 @@ class ExportCheckpoint:
 
     def save(self, folder: Path) -> None:
         """Write it; all parts up to here are written."""
-        part = folder / f"{NAME}.part"
-        part.write_bytes(msgspec.json.format(msgspec.json.encode(self)))
-        part.replace(folder / NAME)
+        with whole(folder / NAME) as part:
+            part.write_bytes(msgspec.json.format(msgspec.json.encode(self)))
 
     def starts(self, folder: Path, spans: dict[int, tuple[int, int]]) -> dict[int, int]:
         """Return the offset from which to read each partition.

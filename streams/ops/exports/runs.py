@@ -3,7 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, cast
@@ -22,6 +22,7 @@ from streams.ops.exports.checkpoint import ExportCheckpoint
 from streams.ops.exports.tables import Row
 from streams.ops.exports.viewers import ViewerIds, rule_of
 from streams.ops.insights import read_demand, read_titles
+from streams.ops.whole_files import whole
 
 __all__ = ["ExportPlan", "ExportSummary", "export_exposures", "export_insights", "export_pages"]
 
@@ -52,11 +53,7 @@ class ExportSummary:
 
     def document(self) -> dict[str, Any]:
         """Return it under its documented JSON keys."""
-        return {
-            "records": self.records, "rows": self.rows, "forgotten": self.forgotten,
-            "unusable": self.unusable,
-            "missed": self.missed, "files": self.files, "seconds": round(self.seconds, 3),
-        }  # fmt: skip
+        return asdict(self) | {"seconds": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +177,8 @@ class _Export:
             self._summary.missed = sum(starts[p] - done for p, done in known.items() if p in starts)
         known.update(starts)
         self._plan.folder.mkdir(parents=True, exist_ok=True)
-        self._checkpoint.save(
-            self._plan.folder
-        )  # names of parts begin here, whatever retention deletes later
+        # names of parts begin here, whatever retention deletes later
+        self._checkpoint.save(self._plan.folder)
         parts: dict[int, _Part] = {}
         for message in topic_scan.read(self._plan.settings, self._topic, starts):
             partition, offset = message.partition() or 0, message.offset() or 0
@@ -227,7 +223,5 @@ class _Export:
 
 
 def _write(path: Path, schema: pa.Schema, rows: Iterable[Row], metadata: dict[str, str]) -> None:
-    """Write a file: it is complete or not there."""
-    part = path.with_name(f"_{path.name}.part")
-    pq.write_table(tables.table(schema, rows, metadata), part, compression="zstd")
-    part.replace(path)
+    with whole(path) as part:
+        pq.write_table(tables.table(schema, rows, metadata), part, compression="zstd")

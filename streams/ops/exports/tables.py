@@ -118,11 +118,7 @@ def exposure_row(event: Impression, rule: Rule) -> Row:
 
 def title_row(one: TitleInsight) -> Row:
     """Return the totals of a title."""
-    return (
-        one.title_id, one.at_ms, one.viewers, one.starts, one.watch_minutes, one.finished, one.rewatches,
-        one.skips,
-        one.thumbs_up, one.thumbs_down, one.from_search,
-    )  # fmt: skip
+    return _named(TITLES, one, at=one.at_ms)
 
 
 def curve_rows(one: TitleInsight) -> list[Row]:
@@ -133,9 +129,9 @@ def curve_rows(one: TitleInsight) -> list[Row]:
 def group_rows(one: TitleInsight) -> list[Row]:
     """Return the countries and cohorts of a title."""
     return [
-        (one.title_id, kind, g.name, g.viewers, g.starts, g.watch_minutes, g.finished, g.error_starts)
+        _named(GROUPS, group, title_id=one.title_id, kind=kind)
         for kind, groups in (("country", one.countries), ("cohort", one.cohorts))
-        for g in groups
+        for group in groups
     ]
 
 

@@ -15,6 +15,7 @@ from schemas import topics
 from streams.config.settings import Settings
 from streams.errors import ImportFileError
 from streams.kafka import scan as topic_scan
+from streams.ops.whole_files import whole
 
 __all__ = ["Checkpoint"]
 
@@ -81,9 +82,8 @@ class Checkpoint:
     def save(self, path: Path, settings: Settings) -> None:
         """Write the checkpoint; all events that were sent are acknowledged."""
         self.ends = {number: end for number, (_, end) in topic_scan.spans(settings, topics.EVENTS).items()}
-        part = path.with_name(f"{path.name}.part")
-        part.write_bytes(msgspec.json.encode(self))
-        part.replace(path)
+        with whole(path) as part:
+            part.write_bytes(msgspec.json.encode(self))
 
     def arrived(self, settings: Settings) -> set[int]:
         """Return the lines of events that have arrived behind the checkpoint."""

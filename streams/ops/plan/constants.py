@@ -118,6 +118,14 @@ class Constants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     page_bytes: Range
     title_row_bytes: Range
 
+    def each_event_us(self, titles: int, place: float) -> float:
+        """Return what an event takes, learning included, at a place of the ranges."""
+        return self.event_us.at(place) + self.learn.at(titles, place)
+
+    def each_page_us(self, titles: int, place: float) -> float:
+        """Return what a page takes, its list included."""
+        return self.page_us.at(place) + self.ranked.at(titles, place)
+
     def save(self, path: Path) -> None:
         """Write them as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -30,17 +30,17 @@ def core_costs(titles: int) -> tuple[float, float]:
     """Return the microseconds to learn an event and to make a list of 20 in a batch."""
     rng = np.random.default_rng(7)
     model = Recommender(ModelConfig(viewer_slots=4 * VIEWERS), seed=7)
-    side, told = model.viewers, 0
+    side, sent = model.viewers, 0
 
     def learned(names: Any) -> float:  # noqa: ANN401 - numpy has no name for an array of numbers here
-        nonlocal told
+        nonlocal sent
         n = len(names)
         batch = EventColumns(
             [f"u{v}" for v in rng.integers(0, VIEWERS, n).tolist()], [f"t{t}" for t in names.tolist()],
-            [int(Action.POSITIVE)] * n, [1.0] * n, (EPOCH_MS + 10 * np.arange(told, told + n)).tolist(),
+            [int(Action.POSITIVE)] * n, [1.0] * n, (EPOCH_MS + 10 * np.arange(sent, sent + n)).tolist(),
             np.zeros(n, np.uint64),
         )  # fmt: skip
-        told += n
+        sent += n
         began = process_time()
         signals, _ = side.observe(side.feedback(batch))
         model.title_side.absorb(signals)

@@ -202,8 +202,8 @@ class _Costs(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, demand: Demand, constants: Constants, place: float) -> "_Costs":
         """Count the costs, with the shortest floor that the replicas can bear."""
-        page = constants.ranked.at(demand.titles, place) + constants.page_us.at(place)
-        event = constants.event_us.at(place) + constants.learn.at(demand.titles, place)
+        page = constants.each_page_us(demand.titles, place)
+        event = constants.each_event_us(demand.titles, place)
         events = demand.events_per_s * (event + demand.pages_per_event * page) / 1e6
         row_s = constants.replica_row_us.at(place) / 1e6
         for floor_s in FLOORS_S:

@@ -97,8 +97,8 @@ class _ServiceTimes:
         """Return the constants at a place of their ranges, for a catalog."""
         titles = installation.titles
         return cls(
-            event_s=(constants.event_us.at(place) + constants.learn.at(titles, place)) / 1e6,
-            page_s=(constants.page_us.at(place) + constants.ranked.at(titles, place)) / 1e6,
+            event_s=constants.each_event_us(titles, place) / 1e6,
+            page_s=constants.each_page_us(titles, place) / 1e6,
             batch_s=constants.batch_us.at(place) / 1e6,
             commit_s=constants.commit_ms.at(place) / 1e3,
             owner_row_s=constants.title_row_us.at(place) / 1e6,

@@ -5,13 +5,12 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Path
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from online_models.experiments.decision import undecided
 from online_models.experiments.metrics import LOWER_IS_BETTER
 from schemas.experiment_results import ExperimentResult, Lift, Verdict
 from schemas.experiments import Experiment, ExperimentKind, ExperimentState, Metric, Ranking
-from streams.config.settings import Settings
 from streams.errors import SettingsError, StreamError
 from streams.ops import actions
 from streams.ops.decoded_rows import when
@@ -19,8 +18,7 @@ from streams.ops.definitions import experiment_of
 from streams.ops.experiments.admin import read_results
 from streams.serve.api.routes import Ready
 from streams.serve.mirror.mirror import Mirror
-from streams.serve.web.forms import Fields, Form, Who, number_of, status_of
-from streams.serve.web.rendering import console_page, path_part
+from streams.serve.web.forms import Fields, Form, Who, acted, number_of, page_of_actions, shown
 from streams.stages.experiments.definitions import read_experiments
 
 __all__ = ["router"]
@@ -49,19 +47,19 @@ def create(mirror: Ready, form: Form, who: Who) -> Response:
         made = actions.create_experiment(mirror.settings, who, given)
     except StreamError as error:
         return _page(mirror, error, form)
-    return _shown(made.experiment_id)
+    return shown(HERE, made.experiment_id)
 
 
 @router.post("/{experiment_id:path}/start")
 def start(experiment_id: Name, mirror: Ready, who: Who) -> Response:
     """Start an experiment."""
-    return _done(mirror, lambda: actions.start_experiment(mirror.settings, who, experiment_id))
+    return _done(mirror, experiment_id, lambda: actions.start_experiment(mirror.settings, who, experiment_id))
 
 
 @router.post("/{experiment_id:path}/stop")
 def stop(experiment_id: Name, mirror: Ready, who: Who) -> Response:
     """Stop an experiment."""
-    return _done(mirror, lambda: actions.stop_experiment(mirror.settings, who, experiment_id))
+    return _done(mirror, experiment_id, lambda: actions.stop_experiment(mirror.settings, who, experiment_id))
 
 
 @router.post("/{experiment_id:path}/roll-out")
@@ -73,6 +71,7 @@ def roll_out(experiment_id: Name, mirror: Ready, form: Form, who: Who) -> Respon
         return _page(mirror, SettingsError(what, why=why, next_step="type it exactly, or leave it empty"))
     return _done(
         mirror,
+        experiment_id,
         lambda: actions.roll_out(
             mirror.settings, who, experiment_id, form["arm"], why=form["why"] or who.name, confirmed=confirmed
         ),
@@ -82,44 +81,17 @@ def roll_out(experiment_id: Name, mirror: Ready, form: Form, who: Who) -> Respon
 @router.post("/{experiment_id:path}/roll-back")
 def roll_back(experiment_id: Name, mirror: Ready, who: Who) -> Response:
     """Undo a roll-out."""
-    return _done(mirror, lambda: actions.roll_back(mirror.settings, who, experiment_id))
+    return _done(mirror, experiment_id, lambda: actions.roll_back(mirror.settings, who, experiment_id))
 
 
-def _done(mirror: Mirror, act: Callable[[], Experiment]) -> Response:
-    """Act, and show the experiment; a refusal is shown above all of them."""
-    try:
-        return _shown(act().experiment_id)
-    except StreamError as error:
-        return _page(mirror, error)
-
-
-def _shown(experiment_id: str) -> Response:
-    return RedirectResponse(f"{HERE}#{path_part(experiment_id)}", 303)
+def _done(mirror: Mirror, name: str, act: Callable[[], Experiment]) -> Response:
+    return acted(HERE, name, act, lambda error: _page(mirror, error))
 
 
 def _page(mirror: Mirror, refused: StreamError | None = None, form: Fields | None = None) -> Response:
-    error, cards = refused, []
-    try:
-        with mirror.scan():
-            cards = _cards(mirror.settings)
-    except StreamError as failed:
-        error = error or failed
-    response = console_page(
-        "console_experiments.html",
-        "/experiments",
-        "Experiments",
-        error=error,
-        experiments=cards,
-        form=form or Fields(),
-        typed=form is not None,
-        arms=range(ARMS),
-        kinds=list(ExperimentKind),
-        metrics=list(Metric),
-        rankings=list(Ranking),
-    )
-    if refused is not None:
-        response.status_code = status_of(refused)
-    return response
+    place = ("console_experiments.html", "/experiments", "Experiments")
+    lists = {"kinds": list(ExperimentKind), "metrics": list(Metric), "rankings": list(Ranking)}
+    return page_of_actions(place, lambda: _cards(mirror), refused, form, arms=range(ARMS), **lists)
 
 
 def _document(form: Fields) -> bytes:
@@ -155,8 +127,9 @@ def _arm(name: str, share: str, ranking: str, changes: str) -> dict[str, Any]:
     return arm | ({"treatment": treatment} if treatment else {})
 
 
-def _cards(settings: Settings) -> list[dict[str, Any]]:
-    definitions, results = read_experiments(settings), read_results(settings)
+def _cards(mirror: Mirror) -> list[dict[str, Any]]:
+    with mirror.scan():
+        definitions, results = read_experiments(mirror.settings), read_results(mirror.settings)
     newest = sorted(definitions.values(), key=lambda one: -(one.decided_at_ms or one.starts_at_ms or 0))
     return [_card(one, results.get(one.experiment_id)) for one in newest]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Path
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from online_models.catalog.business_rules import in_force, rule_errors
 from schemas.rules import BusinessRule, PinRow, RuleKind
@@ -17,8 +17,7 @@ from streams.ops.decoded_rows import when
 from streams.ops.definitions import rule_of, tags_of
 from streams.serve.api.routes import Ready
 from streams.serve.mirror.mirror import Mirror
-from streams.serve.web.forms import Fields, Form, Who, number_of, status_of
-from streams.serve.web.rendering import console_page, path_part
+from streams.serve.web.forms import Fields, Form, Who, acted, number_of, page_of_actions, shown
 from streams.serve.web.views import name_of
 from streams.stages.rules import read_rules
 
@@ -52,7 +51,7 @@ def create(mirror: Ready, form: Form, who: Who) -> Response:
         )
     except StreamError as error:
         return _page(mirror, error, form)
-    return _shown(made.rule_id)
+    return shown(HERE, made.rule_id)
 
 
 @router.post("/{rule_id:path}/start")
@@ -124,41 +123,20 @@ def _moment(typed: str) -> int | None:
         raise SettingsError(what, next_step="write it as 2026-12-24T20:00, in UTC") from None
 
 
-def _done(mirror: Mirror, rule_id: str, act: Callable[[], object]) -> Response:
-    """Act, and show the rule; a refusal is shown above all of them."""
-    try:
-        act()
-    except StreamError as error:
-        return _page(mirror, error)
-    return _shown(rule_id)
-
-
-def _shown(rule_id: str) -> Response:
-    return RedirectResponse(f"{HERE}#{path_part(rule_id)}", 303)
+def _done(mirror: Mirror, name: str, act: Callable[[], object]) -> Response:
+    return acted(HERE, name, act, lambda error: _page(mirror, error))
 
 
 def _page(mirror: Mirror, refused: StreamError | None = None, form: Fields | None = None) -> Response:
-    error, cards = refused, []
-    try:
-        with mirror.scan():
-            known = read_rules(mirror.settings)
-        cards = [_card(mirror, one) for _, one in sorted(known.items())]
-    except StreamError as failed:
-        error = error or failed
-    response = console_page(
-        "console_rules.html",
-        "/rules",
-        "Rules",
-        error=error,
-        rules=cards,
-        form=form or Fields(),
-        typed=form is not None,
-        kinds=list(RuleKind),
-        rows=list(PinRow),
-    )
-    if refused is not None:
-        response.status_code = status_of(refused)
-    return response
+    place = ("console_rules.html", "/rules", "Rules")
+    lists = {"kinds": list(RuleKind), "rows": list(PinRow)}
+    return page_of_actions(place, lambda: _cards(mirror), refused, form, **lists)
+
+
+def _cards(mirror: Mirror) -> list[dict[str, Any]]:
+    with mirror.scan():
+        known = read_rules(mirror.settings)
+    return [_card(mirror, one) for _, one in sorted(known.items())]
 
 
 def _card(mirror: Mirror, one: BusinessRule) -> dict[str, Any]:

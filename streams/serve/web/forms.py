@@ -1,16 +1,19 @@
-"""Forms of the console: their fields, who sent them, and what a definition's fields become."""
+"""Forms of the console: their fields, who sent them, and the pages that act on what they define."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 import msgspec
 from fastapi import Depends, Request
+from starlette.responses import RedirectResponse, Response
 
 from schemas.audit import AuditVia
 from streams.errors import StreamError
 from streams.ops.audit import Operator
+from streams.serve.web.rendering import console_page, path_part
 
-__all__ = ["Fields", "Form", "Who", "number_of", "status_of"]
+__all__ = ["Fields", "Form", "Who", "acted", "number_of", "page_of_actions", "shown", "status_of"]
 
 
 class Fields:
@@ -74,3 +77,54 @@ def number_of(text: str, *, percent: bool = False) -> Any:  # noqa: ANN401 - a n
 def status_of(error: StreamError) -> int:
     """Return the status of a page that says why an action was refused."""
     return {1: 409, 2: 422}.get(error.exit_code, 503)
+
+
+def shown(here: str, name: str) -> Response:
+    """Lead the browser to what was acted on, on the page at a path."""
+    return RedirectResponse(f"{here}#{path_part(name)}", 303)
+
+
+def acted(
+    here: str, name: str, act: Callable[[], object], refused: Callable[[StreamError], Response]
+) -> Response:
+    """Act, and show what was acted on; or the page that says why that was refused."""
+    try:
+        act()
+    except StreamError as error:
+        return refused(error)
+    return shown(here, name)
+
+
+def page_of_actions(
+    place: tuple[str, str, str],
+    cards: Callable[[], list[dict[str, Any]]],
+    refused: StreamError | None,
+    form: Fields | None,
+    **values: object,
+) -> Response:
+    """Render a page of definitions and what may be done to them.
+
+    Parameters
+    ----------
+    place
+        Template, path below ``/console``, and heading.
+    cards
+        Returns the template's values of each definition.
+    refused
+        Why the last action was refused: shown above all, and the status of the page.
+    form
+        What was typed, if a definition was refused.
+    values
+        Further values of the template.
+    """
+    error, found = refused, []
+    try:
+        found = cards()
+    except StreamError as failed:
+        error = error or failed
+    template, path, heading = place
+    values |= {"cards": found, "form": form or Fields(), "typed": form is not None}
+    response = console_page(template, path, heading, error=error, **values)
+    if refused is not None:
+        response.status_code = status_of(refused)
+    return response
