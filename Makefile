@@ -60,7 +60,7 @@ demo: $(VENV)/.compiled ## Watch home pages change as simulated viewers watch (n
 
 # More processes than cores: tests wait for workers, those on a real Kafka most of their time.
 # ARGS="--processes 0 -k topics" runs a few tests in one process.
-PYTEST = $(BIN)/python -m pytest -p tests.parallel --processes 5
+PYTEST = $(BIN)/python -m pytest -p tests.parallel --processes 8
 
 check: setup ## Before every commit: lint, and all tests that need no Java (10 examples of each law)
 	@$(MAKE) --jobs 2 lint quick

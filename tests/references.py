@@ -15,7 +15,7 @@ import re
 import sys
 import tokenize
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +34,7 @@ _TICKS = re.compile(r"(`{1,2})([^`\n]+?)\1")
 _DOTTED = re.compile(r"~?([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\(.*\))?")
 _PATH = re.compile(r"(?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:py|md|yml|yaml|toml|json|lock|svg|png)")
 _LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
+_BETWEEN_WORDS = re.compile(r"[^\w./-]+")
 _IN_COMMENT = re.compile(r"#.*(?:`|reference/|DESIGN|GOALS)")
 _CLOSED = {"NamedTuple", "Struct", "StrEnum", "IntEnum", "Enum", "Protocol", "Exception", "object", "Generic"}
 """Bases from outside that add no members worth naming."""
@@ -44,6 +45,18 @@ class Prose(NamedTuple):
 
     line: int
     text: str
+
+
+class Code(NamedTuple):
+    """What the checks ask of a module; its tree would be a hundred times as large."""
+
+    docstrings: list[Prose]
+    """Also those of attributes."""
+    members: "Members"
+    identifiers: frozenset[str]
+    """Every name: variables, parameters, attributes, keywords."""
+    constants: frozenset[str]
+    """The words of all strings."""
 
 
 class Members(NamedTuple):
@@ -87,11 +100,8 @@ def dead(path: Path) -> list[str]:
 
 
 def _prose(path: Path, text: str) -> Iterator[Prose]:
-    """Yield the docstrings, also those of attributes, and the comments of a module."""
-    for node in ast.walk(_tree(ROOT / path)):
-        match node:
-            case ast.Expr(value=ast.Constant(value=str(docstring))):
-                yield Prose(node.lineno, docstring)
+    """Yield the docstrings and the comments of a module."""
+    yield from _code(ROOT / path).docstrings
     if _IN_COMMENT.search(text):  # tokenizing takes most of the time, and few comments refer to anything
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.COMMENT:
@@ -130,7 +140,7 @@ def _is_name(name: str, path: Path) -> bool:
     if first in _outside() or _is_constant(name):
         return True
     if path.suffix == ".py":
-        return first in _identifiers(path) or bool(_by_suffix(name))
+        return first in _code(ROOT / path).identifiers or bool(_by_suffix(name))
     return _by_suffix(name) is not False and first not in DISSOLVED
 
 
@@ -191,12 +201,11 @@ def _has(module: str, rest: list[str]) -> bool:
     return True
 
 
-@cache
 def _members(module: str) -> Members:
     path = _modules()[module]
     if path is None:
         return Members({}, {}, frozenset())
-    return _read(_tree(path).body, {})
+    return _code(path).members
 
 
 @cache
@@ -204,9 +213,25 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-@lru_cache(8)  # all of them are millions of objects, which the garbage collector would visit
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(_text(path))
+@cache
+def _code(path: Path) -> Code:
+    """Read a module, once and in one walk."""
+    tree = ast.parse(_text(path))
+    docstrings, identifiers, strings = [], set(), set()
+    prose: set[ast.expr] = set()
+    for node in ast.walk(tree):  # parents before their children
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text)) as constant):
+                docstrings.append(Prose(node.lineno, text))
+                prose.add(constant)
+            case ast.Constant(value=str(text)) if node not in prose:
+                strings.add(text)
+            case (
+                ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.keyword(arg=str(name))
+            ):
+                identifiers.add(name)
+    constants = {word for text in strings for word in _BETWEEN_WORDS.split(text)}
+    return Code(docstrings, _read(tree.body, {}), frozenset(identifiers), frozenset(constants))
 
 
 def _read(body: list[ast.stmt], outer: dict[str, Members]) -> Members:
@@ -258,19 +283,6 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 @cache
-def _identifiers(path: Path) -> frozenset[str]:
-    """Return every name in a module's code: variables, parameters, attributes, keywords."""
-    found: set[str] = set()
-    for node in ast.walk(_tree(ROOT / path)):
-        match node:
-            case (
-                ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.keyword(arg=str(name))
-            ):
-                found.add(name)
-    return frozenset(found)
-
-
-@cache
 def _file_names() -> frozenset[str]:
     """Return the names of all files with code or prose, for those that are named without a folder."""
     return frozenset(path.name for path in files())
@@ -289,18 +301,7 @@ def _outside() -> frozenset[str]:
 def _is_constant(word: str) -> bool:
     """Return whether a word is in a string in code: a topic, a setting of Kafka, the name of a file."""
     return any(
-        word in _text(path) and word in _constants(path)
+        word in _text(path) and word in _code(path).constants
         for module, path in _modules().items()
         if path is not None and module != "tests.test_references"  # whose strings are wrong on purpose
     )
-
-
-@cache
-def _constants(path: Path) -> frozenset[str]:
-    """Return the words of all strings in a module's code."""
-    found: set[str] = set()
-    for node in ast.walk(_tree(path)):
-        for each in [] if isinstance(node, ast.Expr) else ast.iter_child_nodes(node):
-            if isinstance(each, ast.Constant) and isinstance(each.value, str):
-                found |= set(re.split(r"[^\w./-]+", each.value))
-    return frozenset(found)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.config import BlendConfig, ModelConfig
@@ -104,7 +104,6 @@ def test_what_many_turn_down_is_ranked_lower(batch: MakeBatch) -> None:
     assert model.score("e")["x"] - before == pytest.approx(1.5 * prior[x, 3], abs=1e-5)
 
 
-@settings(deadline=None, max_examples=40)
 @given(feedback, st.integers(0, 5), st.integers(0, 11))
 def test_prequential_ranks_are_the_definition(rows: list[Row], viewer: int, title: int) -> None:
     """A rank is the number of better candidates plus half of the equal ones, by a naive reference."""
@@ -133,7 +132,6 @@ def test_prequential_ranks_are_the_definition(rows: list[Row], viewer: int, titl
         assert (ranks <= perhaps).all(), dict(zip(COLUMNS, ranks, strict=True))
 
 
-@settings(deadline=None, max_examples=30)
 @given(feedback, st.integers(1, 8))
 def test_lists_are_the_sorted_scores(rows: list[Row], n: int) -> None:
     """A batch's lists are, for each viewer, the best scores among what is allowed and not known."""
@@ -152,7 +150,6 @@ def test_lists_are_the_sorted_scores(rows: list[Row], n: int) -> None:
         assert lists.score[slot][: len(best)] == pytest.approx(best, rel=1e-4, abs=1e-4)
 
 
-@settings(deadline=None, max_examples=20)
 @given(feedback, st.lists(st.integers(1, 7), max_size=20))
 def test_batches_make_no_difference(rows: list[Row], cuts: list[int]) -> None:
     """One batch or many: bit for bit the same state."""

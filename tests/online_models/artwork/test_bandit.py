@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.artwork.bandit import BanditConfig, Thompson, choice_probabilities
@@ -66,7 +66,6 @@ def test_exponentials_and_logarithms_are_exact() -> None:
     assert np.allclose(log_rest, -np.logaddexp(0.0, t), rtol=1e-15, atol=1e-30)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.05, 1e4), st.floats(0.05, 1e4)), min_size=1, max_size=8))
 def test_chances_are_the_integral_as_numpy_works_it_out(arms: list[tuple[float, float]]) -> None:
     """Within rounding: 1e-12, times a thousandth of the trials where there are more; equal arms are equal."""
@@ -112,7 +111,6 @@ def test_chances_are_those_of_a_million_draws(alpha: list[float], beta: list[flo
     assert np.abs(kernel_probabilities(np.array(alpha), np.array(beta)) - sampled).max() < 0.004
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.05, 1e5), st.floats(0.05, 1e5)), min_size=2, max_size=6))
 def test_chances_are_probabilities(arms: list[tuple[float, float]]) -> None:
     """Finite, not negative, summing to one, and the same for the same arms in another order."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models import ModelConfig, Recommender
@@ -123,7 +123,6 @@ def _words(titles: list[list[str]]) -> frozenset[str]:
 
 
 @given(st.lists(st.lists(st.lists(TAGS, max_size=6, unique=True), max_size=24), min_size=1, max_size=3))
-@settings(max_examples=25, deadline=None)
 def test_words_are_those_of_most_liked_titles(tastes: list[list[list[str]]]) -> None:
     """Eight at most, ties by name, of the twenty newest titles; times and languages do not count."""
     model = Recommender(ModelConfig())
@@ -179,7 +178,6 @@ def test_pictures_that_lead_to_watches_win_by_taste() -> None:
     st.frozensets(st.sampled_from("abcdefghijkl"), max_size=WORDS),
     st.lists(st.tuples(st.integers(0, FITS - 1), st.integers(0, 7), st.integers(0, 60)), max_size=6),
 )
-@settings(max_examples=60, deadline=None)
 def test_what_is_shown_is_the_bandits_race_and_the_trailer_that_fits(
     artworks: list[list[str]],
     trailers: list[list[str]],

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.catalog.business_rules import rule_errors
@@ -70,7 +70,6 @@ def forbidden(catalog: list[Title], rules: list[BusinessRule]) -> set[str]:
     }
 
 
-@settings(deadline=None)
 @given(
     st.lists(described, max_size=24),
     st.lists(any_events(), max_size=30),

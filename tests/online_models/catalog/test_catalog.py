@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.catalog.catalog import Catalog, country_code
@@ -97,7 +97,6 @@ titles = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=40)
 @given(
     st.lists(titles, max_size=12),
     st.sets(st.integers(0, 9), max_size=3),

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.catalog.catalog import Catalog
@@ -105,7 +105,6 @@ def said_of(signals: Any) -> list[tuple[Any, ...]]:
     return sorted(zip(*(getattr(signals, name)[useful].tolist() for name in names), strict=True))
 
 
-@settings(deadline=None, max_examples=60)
 @given(streams(), st.lists(st.tuples(st.integers(1, 9), st.booleans()), max_size=12))
 def test_batches_and_restarts_make_no_difference(events: list[Event], cuts: list[tuple[int, bool]]) -> None:
     """Split anywhere, restarted from packed rows anywhere: the same rows, histogram and signals."""
@@ -125,7 +124,6 @@ def test_batches_and_restarts_make_no_difference(events: list[Event], cuts: list
     assert sorted(heard) == told
 
 
-@settings(deadline=None, max_examples=60)
 @given(streams())
 def test_repeated_ids_change_nothing(events: list[Event]) -> None:
     """A stream with repeats leaves the rows and signals of the stream without."""
@@ -138,7 +136,6 @@ def test_repeated_ids_change_nothing(events: list[Event]) -> None:
     assert rows_of(sides[0]) == rows_of(sides[1])
 
 
-@settings(deadline=None, max_examples=60)
 @given(streams(titles=INTERACTIONS))
 def test_counters_are_the_sum_of_judgements(events: list[Event]) -> None:
     """While judgements may still move, a title has what its viewers' judgements weigh, no more, no less.
@@ -161,7 +158,6 @@ def test_counters_are_the_sum_of_judgements(events: list[Event]) -> None:
     assert watches == pytest.approx(total, abs=1e-4)
 
 
-@settings(deadline=None, max_examples=60)
 @given(streams())
 def test_bounds(events: list[Event]) -> None:
     """Counters are finite, not below nothing; histories hold a title once; the rejected are no pairs.

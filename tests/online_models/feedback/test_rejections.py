@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.config import ModelConfig
@@ -99,7 +99,6 @@ def test_a_changed_mind(table: ViewerTable) -> None:
     assert turned_down(table) == {2: (0.5, 1)}
 
 
-@settings(deadline=None, max_examples=60)
 @given(rejections, st.integers(0, 80))
 def test_a_restart_changes_nothing(those: list[Rejection], cut: int) -> None:
     """Packed and read back anywhere on the way: the same row, byte by byte, finite, no title twice."""

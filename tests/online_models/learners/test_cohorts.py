@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from online_models.errors import InvalidConfigError
@@ -80,7 +80,6 @@ def test_a_starved_centre_moves_to_where_somebody_is() -> None:
     assert {table.popular(table.cohort_of(vector(side)))[0].title for side in (0, 1)} == {2, 3}
 
 
-@settings(deadline=None, max_examples=50)
 @example([(0.0, 0, 2e-309, 0)])
 @example([(0.0, 0, 1.0, 0), (0.0, 1, 1.0, 10**13)])
 @given(

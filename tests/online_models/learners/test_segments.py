@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.catalog.catalog import Catalog, country_code
@@ -27,7 +27,6 @@ def test_counts_halve_in_a_day() -> None:
     assert segments.top("country:US", 3) == []
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 20), st.integers(0, 100 * DAY_MS)), min_size=1, max_size=60))
 def test_they_are_the_sum_of_decayed_watches(watches: list[tuple[int, int]]) -> None:
     """In any order, over any time: the textbook's sum."""
@@ -74,7 +73,6 @@ def _watches(titles: int, days: int, **size: int) -> st.SearchStrategy[list[tupl
     return st.lists(one, **size)
 
 
-@settings(max_examples=40, deadline=None)
 @given(_watches(9, 9, max_size=40))
 def test_each_scope_counts_as_if_it_were_alone(watches: list[tuple[int, int, int, int]]) -> None:
     """A device's counts do not depend on the country that came with it, nor a country's on the device."""
@@ -91,7 +89,6 @@ def test_each_scope_counts_as_if_it_were_alone(watches: list[tuple[int, int, int
         assert together.top(scope, 99) == apart.top(scope, 99)
 
 
-@settings(max_examples=40, deadline=None)
 @given(_watches(300, 400, min_size=1, max_size=400), st.integers(1, 400))
 def test_many_watches_count_as_one_by_one(watches: list[tuple[int, int, int, int]], size: int) -> None:
     """Numbers, their order and what moved are equal to the last bit, however watches are batched."""
@@ -215,7 +212,6 @@ def _lifted(local: SegmentBoost, now_ms: int, **about: int) -> dict[int, float]:
     return dict(zip(titles.tolist(), more.tolist(), strict=True))
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     country=st.sampled_from((0, IN, US)),
     device=st.sampled_from((0, TV, PHONE)),

@@ -1,7 +1,7 @@
 """Pages: what is never on them, whatever happened."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.catalog.catalog import country_code
@@ -22,7 +22,6 @@ from tests.online_models.page.worlds import (
 )
 
 
-@settings(deadline=None)
 @given(
     st.lists(described, max_size=24),
     st.lists(any_events(), max_size=40),
@@ -83,7 +82,6 @@ def test_whatever_happened_the_guards_hold(
             assert labels <= {model.catalog.tag_names[tag] for tag in tags.tolist()}
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(described, max_size=24), st.lists(any_events(), max_size=30))
 def test_what_is_finished_is_not_gone_on_with(catalog: list[Title], events: list[Event]) -> None:
     """Continue watching holds only titles whose interaction state is started and not done."""

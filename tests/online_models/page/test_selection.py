@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from online_models.catalog.catalog import Catalog
@@ -37,7 +37,6 @@ def scratch(size: int, most: int) -> SelectionScratch:
 @example(size=12 * PILES, most=40, levels=10_000, hidden=0.1, seed=1)  # what a bound is for
 @example(size=12 * PILES, most=40, levels=1, hidden=0.0, seed=1)  # more equal ones than are compared
 @example(size=PILES + 1, most=PILES // 2, levels=40, hidden=0.0, seed=1)
-@settings(deadline=None)
 def test_the_best_of_candidates(size: int, most: int, levels: int, hidden: float, seed: int) -> None:
     """Best first, ties in ascending order, -1 where none is left; of named candidates by name."""
     rng = np.random.default_rng(seed)
@@ -63,7 +62,6 @@ def test_the_best_of_candidates(size: int, most: int, levels: int, hidden: float
     hidden=st.sampled_from([0.0, 0.5, 0.98, 1.0]),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(deadline=None)
 def test_what_is_drawn_has_the_highest_numbers(size: int, most: int, hidden: float, seed: int) -> None:
     """Of the remaining titles, a set holds as many of the viewer's highest numbers as required."""
     rng = np.random.default_rng(seed)
@@ -87,7 +85,6 @@ def has(row: Any, words: int) -> U8:
 
 
 @given(size=st.integers(1, 5 * WORD), seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None)
 def test_sets_of_titles(size: int, seed: int) -> None:
     """What may be shown, what has several tags, how many, which, and their sum of values."""
     rng = np.random.default_rng(seed)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from online_models import Recommender
@@ -88,7 +88,6 @@ def is_right(made: Lists, q: int, side: ViewerSide, slot: int) -> None:
     assert (np.diff(made.title[q])[equal & (title[1:] >= 0)] > 0).all(), "of equal scores the lower row"
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     titles=st.integers(1, 400),
     n=st.integers(1, 30),

@@ -1,7 +1,7 @@
 """The hash table: rows by key and by name, whatever was inserted and removed before."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.config import ModelConfig
@@ -22,7 +22,6 @@ def table(*, slots: int) -> ViewerTable:
     return ViewerTable(ModelConfig(viewer_slots=slots), TitleTable(ModelConfig()), slots=1)
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.lists(st.lists(viewer, min_size=1, max_size=9) | viewer, max_size=30))
 def test_who_is_hot_is_found_and_nobody_else(batches: list[list[int] | int]) -> None:
     """After every batch, and every viewer that is forgotten, a name leads to its slot, or to none."""
@@ -55,7 +54,6 @@ def test_two_names_of_one_key_are_two_viewers() -> None:
     assert np.unique(table(slots=8).acquire(TWINS)).size == len(TWINS)
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=16, unique=True), st.data())
 def test_gaps_close(keys: list[int], data: st.DataObject) -> None:
     """Whatever is taken out of a crowded table, also across its end: the rest is found."""
@@ -66,7 +64,6 @@ def test_gaps_close(keys: list[int], data: st.DataObject) -> None:
     assert found.tolist() == [-1 if n in gone else n for n in range(len(keys))]
 
 
-@settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.integers(1, 2**64 - 1), unique=True, max_size=60),
     st.lists(st.integers(1, 2**64 - 1), max_size=20),

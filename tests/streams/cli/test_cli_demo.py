@@ -62,7 +62,7 @@ def _leftovers(folder: Path) -> Iterator[int]:
 @pytest.mark.embedded
 def test_it_ends_by_itself_with_its_json_on_standard_output(tmp_path: Path) -> None:
     """Code 0, the documented keys, nothing else on standard output, unbroken lines for people beside it."""
-    child = _start(tmp_path, "--seconds", "4")
+    child = _start(tmp_path, "--seconds", "3")
     out, said = child.communicate(timeout=PATIENCE_S)
     assert child.returncode == 0, said
     _check(json.loads(out))

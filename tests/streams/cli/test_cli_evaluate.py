@@ -167,10 +167,10 @@ def test_a_broken_file_names_its_line(tmp_path: Path, capsys: pytest.CaptureFixt
 
 @pytest.fixture
 def movies(tmp_path: Path) -> Path:
-    """Give 50 viewers who come one after the other and rate 26 of 60 titles, in MovieLens' own layout."""
+    """Give 30 viewers who come one after the other and rate 26 of 60 titles, in MovieLens' own layout."""
     rng = np.random.default_rng(8)
     lines, titles = [], []
-    for viewer in range(50):
+    for viewer in range(30):
         for at, title in enumerate(rng.permutation(30)[:26] + 30 * (viewer % 2)):
             stars = rng.choice([1, 4, 5], p=[0.15, 0.4, 0.45])
             lines.append(f"{viewer}\t{title}\t{stars}\t{880_000_000 + 10_000 * viewer + at}\n")
@@ -186,7 +186,7 @@ def test_every_scenario_under_two_seeds(movies: Path, capsys: pytest.CaptureFixt
     """All of them in one run: figures with both errors for every model that can be asked, and a page."""
     report = movies / "report.html"
     river = "river.reco.FunkMF(n_factors=4, optimizer=river.optim.SGD(0.005))"
-    words = ("--scenario", "all", "--compare", f"popularity,{river}", "--seeds", "2", "--every", "1")
+    words = ("--scenario", "all", "--compare", f"popularity,{river}", "--seeds", "2", "--every", "3")
     document = run_json(capsys, "--ratings", str(movies), *words, "--report", str(report))
     assert document["seeds"] == 2
     assert document["models"]["blend"]["hr@10_spread"] is not None

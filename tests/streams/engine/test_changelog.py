@@ -101,7 +101,7 @@ def test_abandoned_replay_is_not_fresh(log: Log, store: Store, monkeypatch: pyte
 def test_a_killed_restore_holds_what_it_claims(tmp_path: Path) -> None:
     """Kill -9 in mid-restore, again and again: the rows are always those of the log up to the position."""
     log, seen = made_log(), []
-    for kill_at in (8, 15, 22, 40, 1_000):
+    for kill_at in (8, 22, 1_000):
         command = [sys.executable, "-m", "tests.streams.engine.restoring", str(tmp_path / "0")]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None

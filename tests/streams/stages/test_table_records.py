@@ -148,7 +148,6 @@ def test_a_version_that_decodes_is_taken(entry: ModelVersion | ModelSwitch) -> N
     register.succeeded(register.live)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.binary(min_size=64, max_size=64), st.text(CLEAN, min_size=1, max_size=64))
 def test_a_row_of_the_model_that_can_be_read_is_taken(noise: bytes, title: str) -> None:
     """Whatever its numbers are; those that no worker writes are refused, and nothing else is raised."""
@@ -160,7 +159,6 @@ def test_a_row_of_the_model_that_can_be_read_is_taken(noise: bytes, title: str) 
         _replica(SMALL)._take_rows([message(title.encode(), row.tobytes())])
 
 
-@settings(deadline=None)
 @given(
     st.binary(max_size=80),
     st.sampled_from(

@@ -4,7 +4,7 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
@@ -148,7 +148,6 @@ def test_a_query_of_many_words_costs_as_much_as_one_of_six(monkeypatch: pytest.M
 WORDS = st.sampled_from(["heat", "heart", "hear", "art", "earth", "he", "drama", "dramas", "mara", "x"])
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.text("ab", min_size=1, max_size=2), st.lists(WORDS, min_size=1, max_size=4), max_size=6
@@ -196,7 +195,6 @@ def _likeness(word: str, own: str, *, mistyped: bool) -> float:
     return 0.8 * (1.0 - errors / max(len(word), len(own))) if near else 0.0
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_a_query(query: str) -> None:
     """Nothing that is typed is read as a command of the database, and scores are shares."""
@@ -204,7 +202,6 @@ def test_any_text_is_a_query(query: str) -> None:
         assert 0.0 < hit.lexical <= 1.0
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.text(string.ascii_letters + " áéöñ0123456789", min_size=1, max_size=40).filter(words_of))
 def test_a_title_is_found_by_its_name(name: str) -> None:
     """With the name as it stands, the title scores 1, or nearly: six words are looked at."""

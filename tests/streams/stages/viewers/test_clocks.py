@@ -4,7 +4,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.catalog.business_rules import RuleSet
@@ -103,7 +103,6 @@ SHARED = Line(wall_ms=T0)
 OFFSETS = st.integers(-3 * DAY, 3 * DAY)
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     wall=OFFSETS,
     windows=st.lists(st.tuples(OFFSETS, st.integers(1, 2 * DAY)), min_size=8, max_size=8),
@@ -139,7 +138,6 @@ def test_no_page_shows_a_title_outside_its_window(
 STAMPS = st.sampled_from([-1, 0, 1, T0 // 1000, T0 * 1000, FAR, MIN_TIME_MS - 1, MIN_TIME_MS, T0])
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     at=st.integers(MIN_TIME_MS, FAR) | st.sampled_from([MIN_TIME_MS, FAR]), stamp=STAMPS, live=st.booleans()
 )
