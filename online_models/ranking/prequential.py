@@ -57,6 +57,10 @@ class PrequentialScratch(NamedTuple):
     votes: VoteScratch
     base: F4
     """[T] 0 for candidates, else -inf."""
+    rivals: I4
+    """[T] 1 for candidates other than the target, else 0."""
+    counted: I4
+    """[1] 1 while the scores that all viewers share, trending and popularity, are those of the titles."""
 
 
 @jit
@@ -64,22 +68,31 @@ def prequential_scratch(params: Params, weights: F8, tags: TagTable, size: int) 
     """Allocate a batch's working memory for ``size`` titles; 0 if nothing is tested."""
     score, base = np.zeros((RANKINGS, size), np.float32), np.empty(size, np.float32)
     sparse = sparse_scratch(params, size)
-    return PrequentialScratch(weights, score, sparse, tags, vote_scratch(tags), base)
+    rivals, counted = np.empty(size, np.int32), np.zeros(1, np.int32)
+    return PrequentialScratch(weights, score, sparse, tags, vote_scratch(tags), base, rivals, counted)
 
 
 @jit_no_alloc
-def rank_of(titles: Titles, score: F4, target: int, stamp: int, work: Scratch) -> float:
-    """Count the candidates better than the target, and half of those equal.
-
-    Candidates are the active titles without the stamp.
-    """
-    mine = score[target]
-    better, equal = 0, 0
+def mark_rivals(titles: Titles, target: int, stamp: int, work: Scratch, rivals: I4) -> None:
+    """Mark the candidates other than the target: active titles without the stamp."""
+    rivals[:] = 0
     for a in range(titles.size[1]):
         j = titles.active[a]
-        if work.mark[j] != stamp and j != target:
-            better += score[j] > mine
-            equal += score[j] == mine
+        rivals[j] = work.mark[j] != stamp
+    rivals[target] = 0
+
+
+@jit_no_alloc
+def rank_of(score: F4, target: int, rivals: I4) -> float:
+    """Count the rivals better than the target, and half of those equal.
+
+    The loop runs over all rows, in their order and without a branch: by vector instructions, half the time.
+    """
+    mine = score[target]
+    better, equal = np.int32(0), np.int32(0)
+    for j in range(rivals.size):
+        better += np.int32(score[j] > mine) & rivals[j]
+        equal += np.int32(score[j] == mine) & rivals[j]
     return better + 0.5 * equal
 
 
@@ -94,11 +107,8 @@ def mark_candidates(titles: Titles, stamp: int, work: Scratch, base: F4) -> None
 
 
 @jit
-def score_titles(
-    titles: Titles, params: Params, history: I4, depth: Int, fresh: Int, x: F4, at: PrequentialScratch
-) -> None:
-    """Write the score of the active titles under each expert."""
-    score, near = at.score, at.sparse
+def score_counts(titles: Titles, params: Params, score: F4) -> None:
+    """Write the score of the active titles under the experts that know no viewer: trending, popularity."""
     newest = titles.trend_at[0]
     for j in range(1, titles.size[0]):
         newest = max(newest, titles.trend_at[j])
@@ -107,6 +117,19 @@ def score_titles(
         gap = np.float32((titles.trend_at[j] - newest) / params.half_lives_ms[SEASON])
         score[1 + TRENDING, j] = np.float32(titles.trend[j, SEASON]) * np.exp2(gap)
         score[1 + POPULARITY, j] = titles.watches[j]
+
+
+@jit
+def score_titles(
+    titles: Titles, params: Params, history: I4, depth: Int, fresh: Int, x: F4, at: PrequentialScratch
+) -> None:
+    """Write the score of the active titles under each expert."""
+    score, near = at.score, at.sparse
+    if at.counted[0] == 0:
+        score_counts(titles, params, score)
+        at.counted[0] = 1
+    for a in range(titles.size[1]):
+        j = titles.active[a]
         score[1 + COWATCH, j] = 0.0
         score[1 + COWATCH_LONG, j] = 0.0
         s = titles.bias[j]
@@ -150,8 +173,9 @@ def rank_target(
     stamp = next_stamp(work)
     mark_known(viewers, v, work.mark, stamp)
     score_titles(titles, params, signals.history[o], depth, fresh, x, at)
+    mark_rivals(titles, t, stamp, work, at.rivals)
     for e in range(1, RANKINGS):
-        ranks[e] = rank_of(titles, at.score[e], t, stamp, work)
+        ranks[e] = rank_of(at.score[e], t, at.rivals)
     context = context_of(viewers, params, v, now)
     n = blend_scores(titles, params, at.weights, context, stamp, work, at.score)
     if params.blend_rate > 0:
@@ -161,7 +185,7 @@ def rank_target(
     if has_votes(viewers, params, v, now, at.tags, at.votes):
         mark_candidates(titles, stamp, work, at.base)
         apply_votes(titles, viewers, params, v, now, at.tags, at.base, at.score[0], at.votes)
-    ranks[0] = rank_of(titles, at.score[0], t, stamp, work)
+    ranks[0] = rank_of(at.score[0], t, at.rivals)
 
 
 @jit
@@ -205,6 +229,7 @@ def prequential(
             learn_rejection(titles, viewers, params, v, signals, 0, work)
         for o in range(spare):
             absorb_one(titles, params, owned, signals, o, work, stale)
+        at.counted[0] = 0  # the titles may have learned
         update_history(viewers, params, feedback, i, action, signals, 0)
     move_tags(titles, work.tags)
 
