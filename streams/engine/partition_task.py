@@ -85,6 +85,8 @@ class PartitionTask:
         self._opening: asyncio.Future[None] | None = None
         self._rewinding: asyncio.Task[None] | None = None
         self._started = float("-inf")
+        self.took_s = 0.0
+        """Seconds that the last batch took, from its records to its commit."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     @property
@@ -196,6 +198,7 @@ class PartitionTask:
             records = await batch
         finally:
             self._batch = None
+        self.took_s = loop.time() - self._started
         if not self._queue.events:
             self._wakeup.clear()
         if records and self.partition.applied < records[-1].offset and not self._closing:

@@ -8,7 +8,7 @@ Faust's own consumer, and the reasons:
 * **committed records only**, and a fetch waits 10 ms, not Faust's 1.5 s: only one request per broker is in
   flight, so a long wait for idle partitions delays the busy one;
 * **few rounds**: while a batch is in flight, the broker waits for more records before it answers
-  (:data:`WORKING_BYTES`);
+  (:data:`WORKING_BYTES`), and while all partitions work, it waits longer the longer their batches take;
 * **a position out of range is an error**, never a silent jump: restart, and the gap is counted;
 * **bounded memory**: a compressed batch that would be too large is not opened, and becomes a dead letter
   (:mod:`streams.engine.record_batches`);
@@ -63,7 +63,8 @@ one or two would come with each of 500 rounds, and wait for the batch anyway; a 
 
 BUSY_S = 0.05
 """Both of these waits while a task is full, in seconds: one round of fetching costs 0.5 ms of CPU (measured),
-and the batch that is queued in that task takes longer than that in its step."""
+and the batch that is queued in that task takes longer than that in its step. No wait is longer, either, while
+all partitions work (`TaskManager.slack_s`)."""
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):
@@ -139,29 +140,29 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             return False
         return True
 
-    async def fetch(self, wanted: set[TP], *, busy: bool, working: bool) -> list[Slice]:
-        """Return the slices that have arrived for some partitions; wait up to `POLL_S` for the first.
+    async def fetch(self, wanted: set[TP], *, slack_s: float, working: bool) -> list[Slice]:
+        """Return the slices that have arrived for some partitions; wait for the first, at least `POLL_S`.
 
         Parameters
         ----------
         wanted
             The partitions whose tasks have room.
-        busy
-            Whether other tasks have no room: then the fetch and the broker may wait for `BUSY_S`.
+        slack_s
+            Seconds for which the fetch and the broker may wait, more than without a reason; at most `BUSY_S`.
         working
             Whether a batch is in flight: then the broker may wait for more records.
         """
         # Not through Faust's queue of calls, whose workers take as long as the fetch.
-        fetching = self._fetch(wanted, busy=busy, working=working)
+        fetching = self._fetch(wanted, slack_s=min(slack_s, BUSY_S), working=working)
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(fetching, self.thread_loop))
 
-    async def _fetch(self, wanted: set[TP], *, busy: bool, working: bool) -> list[Slice]:
+    async def _fetch(self, wanted: set[TP], *, slack_s: float, working: bool) -> list[Slice]:
         consumer = self._ensure_consumer()
-        consumer._fetcher._fetch_max_wait_ms = int(BUSY_S * 1000) if busy else FETCH_WAIT_MS  # noqa: SLF001
+        consumer._fetcher._fetch_max_wait_ms = max(FETCH_WAIT_MS, int(slack_s * 1000))  # noqa: SLF001
         consumer._fetcher._fetch_min_bytes = WORKING_BYTES if working else 1  # noqa: SLF001
-        wait_s, most = BUSY_S if busy else POLL_S, self.app.conf.broker_max_poll_records
+        most, timeout = self.app.conf.broker_max_poll_records, max(POLL_S, slack_s)
         try:
-            found = await self._fetch_records(consumer, wanted, timeout=wait_s, max_records=most)
+            found = await self._fetch_records(consumer, wanted, timeout=timeout, max_records=most)
         except NoOffsetForPartitionError:
             # aiokafka looked up the group's offset before a task has sought; the task will seek.
             await asyncio.sleep(NO_POSITION_S)
@@ -220,8 +221,8 @@ class BatchConsumer(driver.Consumer):
         if not wanted:
             await self.sleep(POLL_S)
             return
-        busy = len(wanted) < len(active)
-        for part in await self._thread.fetch(wanted, busy=busy, working=tasks.is_working()):
+        slack_s = BUSY_S if len(wanted) < len(active) else tasks.slack_s()
+        for part in await self._thread.fetch(wanted, slack_s=slack_s, working=tasks.is_working()):
             await self.app.hand_on(part)
 
     async def _seek_task(self, topic: str, partition: int, offset: int, epoch: int) -> None:

@@ -6,12 +6,13 @@ import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
 import pytest
 
-from streams.engine.task_manager import TaskManager
+from streams.engine.task_manager import SLACK, TaskManager
 from streams.errors import StepFailedError
 from tests.collecting import during_collections
 from tests.streams.doubles import Consumer, Log, fold_spec, worker_context
@@ -124,6 +125,30 @@ async def test_slices_become_batches(tasks: TaskManager, fetcher: Fetcher, log: 
     assert log.records("out") == log.records("in")
     await until(lambda: tasks.progress()[IN].idle)
     assert (tasks.progress()[IN].applied, tasks.progress()[IN].fetched_to) == (11, 12)
+
+
+@pytest.mark.parametrize(
+    ("working", "slack_s"),
+    [
+        ([], 0.0),
+        ([(0.0, False, 0.4), (0.0, False, 0.2)], SLACK * 0.2),
+        ([(0.0, False, 0.4), (0.0, True, 0.2)], 0.0),
+        ([(0.0, False, 0.4), (0.1, True, 0.2)], SLACK * 0.4),
+    ],
+    ids=["no partition", "the shortest batch", "one is idle", "one that yields is idle"],
+)
+async def test_records_may_wait_while_all_partitions_work(
+    tasks: TaskManager, working: list[tuple[float, bool, float]], slack_s: float
+) -> None:
+    """For a part of what a batch takes; a partition that is idle needs the next record at once."""
+    of_tests = [
+        SimpleNamespace(
+            partition=SimpleNamespace(spec=SimpleNamespace(yields_s=yields_s)), idle=idle, took_s=s
+        )
+        for yields_s, idle, s in working
+    ]
+    with patch.object(tasks, "tasks", dict(enumerate(of_tests))):
+        assert tasks.slack_s() == pytest.approx(slack_s)
 
 
 async def test_full_task_fetches_nothing(tasks: TaskManager, fetcher: Fetcher) -> None:
