@@ -14,6 +14,7 @@ from tests.benchmarks.freshness import freshness
 from tests.benchmarks.frontier import drawn, frontier, plate
 from tests.benchmarks.page import page
 from tests.benchmarks.peers import peers
+from tests.benchmarks.processes import processes
 from tests.benchmarks.reading import reading
 from tests.benchmarks.restore import restore
 from tests.benchmarks.scale import scale
@@ -35,6 +36,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
     "page": page,
     "reading": reading,
     "restore": restore,
+    "processes": processes,
     "scale": scale,
     "soak": soak,
     "steady": steady,

@@ -43,21 +43,26 @@ def freshness(bench: Bench) -> dict[str, Any]:
     make_topics(settings)
     produce(settings, KNOWN)
     out: dict[str, Any] = {"freshness_ms": {}, "lists_per_s": {}, "cores": {}, "events_per_batch": {}}
-    out |= {"way_of_an_event_ms": {}, "batches_ms": {}}
+    out |= {"broker_cores": {}, "way_of_an_event_ms": {}, "batches_ms": {}, "cpu_us_per_event": {}}
     state = bench.state("freshness")
     with bench.shared(), MeteredWorker(settings, state, bench.cores, EVERY_LIST) as worker:
         last = worker.answered(KNOWN, learned=True)
         for rate in RATES:
-            first = last
+            first, broker = last, bench.broker_cpu()
             waits, seconds = _at(settings, rate)
             last = worker.look()
             p50, p99 = np.percentile(waits, (50, 99)).tolist()
             out["freshness_ms"][str(rate)] = {"p50": round(p50, 1), "p99": round(p99, 1)}
             out["lists_per_s"][str(rate)] = round(len(waits) / seconds)
             out["cores"][str(rate)] = round(last.cpu_since(first) / SECONDS, 2)
+            out["broker_cores"][str(rate)] = round((bench.broker_cpu() - broker) / SECONDS, 2)
             out["events_per_batch"][str(rate)] = round(last.events_since(first) / last.batches_since(first))
             out["way_of_an_event_ms"][str(rate)] = last.delays_since(first)
             out["batches_ms"][str(rate)] = last.waits_since(first)
+            out["cpu_us_per_event"][str(rate)] = {
+                kind: {name: round(us, 1) for name, us in last.steps_since(first, kind).items() if us >= 0.5}
+                for kind in ("process", "thread", "step")
+            }
     return out
 
 
