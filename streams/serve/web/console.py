@@ -164,7 +164,7 @@ def model(mirror: Ready, request: Request) -> Response:
     """Show the model: its hit rate on live events, its weights and constants."""
     with mirror.scan():
         found = model_card(mirror.settings, request.app.state.history.observer)
-    return console_page("console_model.html", "/model", "Model card", **found)
+    return console_page("console_model.html", "/model", "Model", **found)
 
 
 def _viewer(mirror: Mirror, viewer_id: str) -> dict[str, Any]:

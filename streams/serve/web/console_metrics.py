@@ -67,9 +67,7 @@ def topics_of(settings: Settings) -> list[dict[str, Any]]:
         exists = settings.topic(name) in found
         span = topic_scan.spans(settings, name) if exists else {}
         offsets = sum(high - low for low, high in span.values())
-        kept = (
-            "newest of each key" if spec.cleanup == "compact" else f"{spec.retention_ms // 86_400_000} days"
-        )
+        kept = "newest of each key" if spec.cleanup == "compact" else _days(spec.retention_ms // 86_400_000)
         rows.append(
             {
                 "name": spec.name,
@@ -137,3 +135,8 @@ def _weights(settings: Settings) -> Iterator[tuple[str, float]]:
 def _ms(value: float) -> str:
     """Return milliseconds as text."""
     return f"{value:,.0f} ms" if math.isfinite(value) else "\N{EN DASH}"
+
+
+def _days(number: int) -> str:
+    """Return a duration as text."""
+    return f"{number} day{'s' if number != 1 else ''}"

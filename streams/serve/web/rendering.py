@@ -60,14 +60,14 @@ def meta(facts: Iterable[str]) -> Markup:
 
 
 def moment(text: str | None) -> str:
-    """Return an ISO 8601 time to the minute, a dash for none.
+    r"""Return an ISO 8601 time to the minute, a dash for none.
 
     Examples
     --------
     >>> moment("2026-11-25T11:40:18+00:00"), moment(None)
-    ('2026-11-25 11:40', '-')
+    ('2026-11-25 11:40', '\\u2013')
     """
-    return text[:16].replace("T", " ") if text else "-"
+    return text[:16].replace("T", " ") if text else "\N{EN DASH}"
 
 
 def code(text: str) -> Markup:

@@ -47,6 +47,10 @@ LOADED = """return [...document.images].every(one => {
 })"""
 """Whether all artwork in view is there; what is not in view is loaded when it comes."""
 
+CUT = """return [...document.querySelectorAll('h1')]
+    .filter(one => one.scrollHeight > one.clientHeight + 1).map(one => one.textContent)"""
+"""Headings that do not fit."""
+
 pytestmark = [pytest.mark.slow, NEEDS_BROWSER]
 
 
@@ -137,6 +141,7 @@ def test_every_page_looks_right(
             (folder / f"{name}-{scheme}-{width}.png").write_bytes(screenshot(browser, whole=True))
             if browser.execute_script("return document.documentElement.scrollWidth") > width:
                 bad.append((name, "wider than the screen"))
+            bad += [(name, "cut", text) for text in browser.execute_script(CUT)]
             weak = [one for one in contrasts(browser, "body") if one[2] < (LEAST_LARGE if one[1] else LEAST)]
             bad += [(name, *one) for one in weak]
     browser.get_log("browser")  # Chromium logs the 404 of the page that is not there
