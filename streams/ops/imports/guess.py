@@ -24,6 +24,8 @@ SAMPLE_ROWS: Final = 10_000
 """Rows from whose values is guessed."""
 _SUFFIX: Final = re.compile(r":\w+$")
 """RecBole's types: ``user_id:token``."""
+_PARENTHESES: Final = re.compile(r"\(.*?\)")
+"""Units and languages: ``Watched (min)``, ``Title (EN)``."""
 
 
 def sample(source: SourceFile) -> Block:
@@ -57,7 +59,11 @@ def guess(kind: str, source: SourceFile, rows: Block, chosen: Mapping[str, str])
         Columns that the user named, by field.
     """
     columns = {name: column for name, column in chosen.items() if column}
-    known = {_normal(name): name for name in reversed(source.names)}
+    known = {
+        word: name
+        for name in reversed(source.names)
+        for word in (_normal(_PARENTHESES.sub("", name)), _normal(name))
+    }
     for name, one in FIELDS[kind].items():
         column = next((known[word] for word in one.names if word in known), None)
         if name not in chosen and column is not None and column not in columns.values():
@@ -149,7 +155,7 @@ def _scale(column: pa.Array, scales: tuple[int, ...]) -> int:
 
 def _separator(column: pa.Array) -> str:
     text = "".join(value or "" for value in plain_text(column).slice(0, 1_000).to_pylist())
-    return max("|,;", key=text.count)
+    return max("|,;/", key=text.count)
 
 
 def _ages(columns: dict[str, str], kind: str) -> dict[str, int]:

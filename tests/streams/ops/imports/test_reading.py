@@ -55,6 +55,16 @@ def _guessed(kind: str, path: Path) -> ColumnMapping:
             {"time": "when", "watched_s": "minutes_watched", "rating": "score"},
             {"time_unit": "us", "watched_unit": "min", "rating_scale": 100},
         ),
+        (
+            "account,content key,started,watched (min),Device Type\nada,t1,2026-10-13 04:46:46+0000,2.6,TV\n",
+            {
+                "viewer_id": "account",
+                "title_id": "content key",
+                "time": "started",
+                "watched_s": "watched (min)",
+            },
+            {"time_unit": "iso", "watched_unit": "min"},
+        ),
     ],
 )
 def test_histories_of_others_are_recognised(
@@ -94,6 +104,17 @@ def test_a_catalog_is_recognised_and_read(tmp_path: Path) -> None:
     assert {column for column, _ in faults.causes} == {
         "content_rating", "type", "availability.countries[0]"
     }  # fmt: skip
+
+
+def test_units_and_languages_in_parentheses_are_no_part_of_a_name(tmp_path: Path) -> None:
+    """As spreadsheets have them: the id of a shop, names with notes, lists with slashes."""
+    text = "SKU;Title (EN);Genre(s);Run Time (min);Lead Cast\nk1;Paper Tide;Drama / Crime;95;Ann Li\n"
+    mapping = _guessed("catalog", _file(tmp_path / "c.csv", text))
+    assert mapping.columns == {
+        "title_id": "SKU", "name": "Title (EN)", "genre": "Genre(s)", "cast": "Lead Cast",
+        "duration_s": "Run Time (min)",
+    }  # fmt: skip
+    assert (mapping.options["list_separator"], mapping.options["duration_unit"]) == ("/", "min")
 
 
 def test_lists_of_parquet_and_json_are_lists(tmp_path: Path) -> None:
