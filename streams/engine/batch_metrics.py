@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
-import numpy as np
-
 from schemas.dead_letters import DeadLetter
 from streams.engine.stage import Record
 from streams.telemetry.metrics import Metrics
@@ -52,8 +50,7 @@ class BatchMetrics:
             self._events.observe(len(records))
         self._applied.inc(len(records))
         self._offset.set(applied)
-        sent = np.fromiter(map(_timestamp, records), np.float64, len(records))
-        self._delay.observe(self._stage, (now_ms - sent) / 1000)
+        self._delay.observe(self._stage, [(now_ms - sent) / 1000 for sent in map(_timestamp, records)])
         if letters:
             for reason, count in Counter(letter.reason for letter in letters).items():
                 self._dead_letters.labels(self._stage, reason.value).inc(count)

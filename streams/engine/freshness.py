@@ -17,7 +17,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
 from streams.engine.stage import Outcome, Record
@@ -32,6 +32,7 @@ partition makes, five seconds. Of an older one the whole wait counts as `throttl
 TRACES: Final = 1_024
 """Traced records that are kept until their page is published: 32 a batch (`streams.telemetry.tracing`)."""
 
+_end = itemgetter(0)
 _offset = attrgetter("offset")
 _timestamp = attrgetter("timestamp")
 _Trace = Callable[[Sequence[TracedRecord], str], Mapping[int, SpanIds]]
@@ -53,17 +54,22 @@ class Committed(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """When the records of a batch were fetched, and when their batch began (UTC, ms)."""
+    """When the records of a batch were fetched, and when their batch began."""
 
     first: int
-    ends: Sequence[int]
-    fetched_ms: Sequence[float]
+    fetched: Sequence[tuple[int, float]]
+    """Of :class:`Committed`."""
+    zero_ms: float
+    """Time at which `time.perf_counter` was 0 (UTC, ms)."""
     began_ms: float
+    """UTC, ms."""
 
     def fetch_ms(self, offset: int) -> float:
         """Return when a record was fetched; when its batch began, if that is unknown."""
-        place = bisect_left(self.ends, offset)
-        return self.fetched_ms[place] if place < len(self.ends) else self.began_ms
+        place = bisect_left(self.fetched, offset, key=_end) if len(self.fetched) > 1 else 0
+        if place == len(self.fetched) or offset > self.fetched[place][0]:
+            return self.began_ms
+        return self.zero_ms + 1000 * self.fetched[place][1]
 
 
 class Freshness:
@@ -83,38 +89,45 @@ class Freshness:
 
     def observe(self, batch: Committed, trace: _Trace) -> None:
         """Observe the pages of a committed batch; `trace` makes spans of records, and returns their ids."""
-        start, stepped, committed = batch.times[:3]
-        began_ms = batch.committed_ms - 1000 * (committed - start)
-        spans = trace(batch.records, "process") if batch.records else _NO_SPANS
-        if batch.records:
-            ends = [end for end, _ in batch.fetched]
-            fetched_ms = [batch.committed_ms - 1000 * (committed - at) for _, at in batch.fetched]
-            first, last = batch.records[0].offset, batch.records[-1].offset
-            self._ways.append(_Way(first, ends, fetched_ms, began_ms))
-            self._lasts.append(last)
-        pages = len(batch.outcome.causes) + len(batch.outcome.deferred_causes)
-        if batch.outcome.causes:
-            self._observe_immediate(batch, began_ms, spans)
-        self._keep_traced(batch.records, spans)
-        if batch.outcome.deferred_causes:
+        records, outcome = batch.records, batch.outcome
+        start, stepped, committed, _ = batch.times
+        zero_ms = batch.committed_ms - 1000 * committed
+        began_ms = zero_ms + 1000 * start
+        spans = trace(records, "process") if records else _NO_SPANS
+        if records:
+            self._ways.append(_Way(records[0].offset, batch.fetched, zero_ms, began_ms))
+            self._lasts.append(records[-1].offset)
+        if outcome.causes:
+            self._observe_immediate(batch, spans)
+        if spans:
+            self._keep_traced(records, spans)
+        if outcome.deferred_causes:
             self._observe_deferred(batch, began_ms, trace)
-        if pages:
+        if pages := len(outcome.causes) + len(outcome.deferred_causes):
             self._part.observe_same("step", stepped - start, pages)
             self._part.observe_same("transaction", committed - stepped, pages)
 
-    def _observe_immediate(self, batch: Committed, began_ms: float, spans: Mapping[int, SpanIds]) -> None:
+    def _observe_immediate(self, batch: Committed, spans: Mapping[int, SpanIds]) -> None:
         """Observe pages that records of this batch caused."""
-        records, causes, way = batch.records, batch.outcome.causes, self._ways[-1]
-        timestamps = dict(zip(map(_offset, records), map(_timestamp, records), strict=True))
-        sent = [timestamps[offset] for offset in causes]
-        if len(way.ends) < 2:  # noqa: PLR2004 - the usual case: all were fetched together
-            fetched = [way.fetch_ms(causes[0])] * len(causes)
+        records, causes, way, committed_ms = (
+            batch.records, batch.outcome.causes, self._ways[-1], batch.committed_ms
+        )  # fmt: skip
+        if records[-1].offset - way.first == len(records) - 1:  # as good as always: no offset is left out
+            first = way.first
+            sent = [records[offset - first].timestamp for offset in causes]
         else:
-            fetched = [way.fetch_ms(offset) for offset in causes]
+            timestamps = dict(zip(map(_offset, records), map(_timestamp, records), strict=True))
+            sent = [timestamps[offset] for offset in causes]
         ids = {n: spans[offset] for n, offset in enumerate(causes) if offset in spans} if spans else {}
-        self._whole.observe("false", [(batch.committed_ms - at) / 1000 for at in sent], ids)
+        self._whole.observe("false", [(committed_ms - at) / 1000 for at in sent], ids)
+        if len(way.fetched) <= 1:  # the usual case: all were fetched together
+            fetch_ms = way.fetch_ms(causes[0])
+            self._part.observe("topic", [(fetch_ms - at) / 1000 for at in sent])
+            self._part.observe_same("queue", (way.began_ms - fetch_ms) / 1000, len(causes))
+            return
+        fetched = [way.fetch_ms(offset) for offset in causes]
         self._part.observe("topic", [(to - at) / 1000 for at, to in zip(sent, fetched, strict=True)])
-        self._part.observe("queue", [(began_ms - at) / 1000 for at in fetched])
+        self._part.observe("queue", [(way.began_ms - at) / 1000 for at in fetched])
 
     def _observe_deferred(self, batch: Committed, began_ms: float, trace: _Trace) -> None:
         """Observe pages that were held back; without a timestamp of their cause they are left out."""
@@ -137,10 +150,9 @@ class Freshness:
 
     def _keep_traced(self, records: Sequence[Record], spans: Mapping[int, SpanIds]) -> None:
         """Keep the traced records of a batch: their pages may be held back."""
-        if spans:
-            self._traced.update((record.offset, record) for record in records if record.offset in spans)
-            for offset in list(self._traced)[:-TRACES]:
-                del self._traced[offset]
+        self._traced.update((record.offset, record) for record in records if record.offset in spans)
+        for offset in list(self._traced)[:-TRACES]:
+            del self._traced[offset]
 
 
 def fetch_times(records: Sequence[Record], fetched: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -68,7 +68,6 @@ number of a process or ``supervisor``, whose own are `processes` and `process_re
 import shutil
 import time
 from bisect import bisect_left
-from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -132,14 +131,17 @@ TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 """Formats of the metrics."""
 
-FEW: Final = 32
-"""Values up to which Python is quicker than numpy, whose calls take 5 us together."""
+KEPT: Final = 4_096
+"""Values that a histogram keeps before it puts them into buckets: numpy takes 5 us for a call, whatever it is
+given, and 40 ns a value. Whoever reads the histogram has them counted before."""
+MANY: Final = 512
+"""Values that are worth a call of numpy of their own."""
 
 _NO_SPANS: Final[Mapping[int, Mapping[str, str]]] = {}
 
 
 class BulkHistogram(Collector):
-    """A histogram that observes the values of a whole batch at once: 30 ns per value instead of 1 µs.
+    """A histogram of many values, which are counted together: 60 ns a value instead of 1 µs.
 
     Parameters
     ----------
@@ -164,6 +166,7 @@ class BulkHistogram(Collector):
         self._counts: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}
         self._exemplars: dict[tuple[str, int], Exemplar] = {}
+        self._kept: dict[str, list[float]] = {}  # by label, not yet in its bucket
         self._lock = Lock()
 
     def observe(
@@ -183,39 +186,56 @@ class BulkHistogram(Collector):
         spans
             Span of a value by its index, as labels: the newest one of a bucket becomes its exemplar.
         """
-        if len(values) > FEW:
-            above = np.maximum(values, 0.0)
-            places: Sequence[int] = np.searchsorted(self._bounds, above).tolist()
-            found = Counts(places)
-            total = float(above.sum())
-        else:
-            few = [max(0.0, float(value)) for value in values]
-            places = [bisect_left(self._steps, value) for value in few]
-            found, total = Counts(places), sum(few)
         with self._lock:
-            self._add(label, found, total)
+            if len(values) > MANY:
+                self._count(label, values)
+            else:
+                kept = self._kept_of(label)
+                kept.extend(values)
+                if len(kept) > KEPT:
+                    self._count_kept(label)
             for index, ids in spans.items():
-                exemplar = Exemplar(dict(ids), max(0.0, float(values[index])), time.time())
-                self._exemplars[label, places[index]] = exemplar
+                value = max(0.0, float(values[index]))
+                exemplar = Exemplar(dict(ids), value, time.time())
+                self._exemplars[label, bisect_left(self._steps, value)] = exemplar
 
     def observe_same(self, label: str, value: float, count: int) -> None:
         """Add one value `count` times."""
         value = max(0.0, value)
         with self._lock:
-            self._add(label, {bisect_left(self._steps, value): count}, value * count)
+            self._kept_of(label)
+            self._counts[label][bisect_left(self._steps, value)] += count
+            self._sums[label] += value * count
 
-    def _add(self, label: str, found: Mapping[int, int], total: float) -> None:
-        counts = self._counts.setdefault(label, [0] * (len(self._steps) + 1))
-        for place, count in found.items():
+    def _kept_of(self, label: str) -> list[float]:
+        """Return the values that are kept of a label, which is there from now on."""
+        kept = self._kept.get(label)
+        if kept is None:
+            kept = self._kept[label] = []
+            self._counts[label], self._sums[label] = [0] * (len(self._steps) + 1), 0.0
+        return kept
+
+    def _count_kept(self, label: str) -> None:
+        """Put the values that were kept into their buckets."""
+        if kept := self._kept[label]:
+            self._count(label, kept)
+            kept.clear()
+
+    def _count(self, label: str, values: Sequence[float] | np.ndarray) -> None:
+        """Put values into their buckets."""
+        self._kept_of(label)
+        counts, above = self._counts[label], np.maximum(values, 0.0)
+        for place, count in enumerate(np.bincount(np.searchsorted(self._bounds, above)).tolist()):
             counts[place] += count
-        self._sums[label] = self._sums.get(label, 0.0) + total
+        self._sums[label] += float(above.sum())
 
     def quantile(self, label: str, share: float) -> float:
         """Return the upper bound of the bucket of a quantile; infinite above the last bound, NaN if empty."""
         with self._lock:
-            counts = self._counts.get(label)
-        if counts is None:
-            return float("nan")
+            if label not in self._counts:
+                return float("nan")
+            self._count_kept(label)
+            counts = list(self._counts[label])
         place = int(np.searchsorted(np.cumsum(counts), share * sum(counts)))
         return float(self._bounds[place]) if place < self._bounds.size else float("inf")
 
@@ -225,6 +245,7 @@ class BulkHistogram(Collector):
         names = [*map(str, self._bounds), "+Inf"]
         with self._lock:
             for label, counts in self._counts.items():
+                self._count_kept(label)
                 totals = np.cumsum(counts).tolist()
                 buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
                 for n, (name, total) in enumerate(zip(names, totals, strict=True)):

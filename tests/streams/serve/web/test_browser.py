@@ -14,6 +14,7 @@ from schemas import topics
 from schemas.codec import decode_event, decode_home, encode
 from schemas.events import Impression, Play
 from schemas.pages import Home, RowKind, Source
+from streams.ops.runs.worker_process import WorkerProcess
 from streams.stages.experiments.definitions import read_experiments
 from tests.streams.serve.api.test_insights import fill
 from tests.streams.serve.conftest import listening_server
@@ -62,6 +63,28 @@ def test_the_page_follows_its_viewer(listening: tuple[str, Stand], browser: webd
     assert browser.execute_script(NAMES) == ["Paper Tide", "Salt Coast"]
     browser.find_element(By.ID, "live-button").click()
     until(browser, lambda b: b.execute_script(NAMES) == ["Copper Engine"])
+
+
+@pytest.mark.nightly
+def test_the_badge_agrees_with_the_workers_metric(
+    listening: tuple[str, Stand], browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    """A person presses a button, a worker makes the page: the badge is the metric without the commit."""
+    address, stand = listening
+    settings = stand.settings.model_copy(update={"check_crcs": False})
+    with WorkerProcess(settings, tmp_path / "worker") as worker:
+        worker.wait_ready()
+        browser.get(f"{address}/watch/cy")
+        card = browser.find_elements(By.CSS_SELECTOR, "#rows .card")[0]
+        ActionChains(browser).move_to_element(card).perform()
+        card.find_element(By.CSS_SELECTOR, "button[value=play]").click()
+        until(browser, lambda b: "page changed in" in b.find_element(By.ID, "live-button").text)
+        badge_ms = int(browser.find_element(By.ID, "live-button").text.split()[3])
+        seen = worker.exposition()
+    assert seen.value("nearline_freshness_seconds_count") == 1
+    whole_ms = 1000 * seen.value("nearline_freshness_seconds_sum", throttled="false")
+    commit_ms = 1000 * seen.value("nearline_freshness_part_seconds_sum", part="transaction")
+    assert whole_ms - commit_ms - 2 <= badge_ms <= whole_ms + 2  # times of records are whole milliseconds
 
 
 def test_a_toast_where_there_is_no_page(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
