@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from streams.errors import SettingsError
+from streams.ops.whole_files import whole
 
 __all__ = ["SHIPPED", "BySize", "Constants", "Range", "read_constants"]
 
@@ -129,7 +130,8 @@ class Constants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def save(self, path: Path) -> None:
         """Write them as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(self)) + b"\n")
+        with whole(path) as part:
+            part.write_bytes(msgspec.json.format(msgspec.json.encode(self)) + b"\n")
 
     @classmethod
     def read(cls, path: Path) -> Self:
