@@ -7,6 +7,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 FILES = (
     "README.md",
+    "deploy/concepts.md",
     "deploy/README.md",
     "deploy/reference.md",
     "schemas/README.md",

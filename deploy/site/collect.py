@@ -36,6 +36,7 @@ SOURCES = {
     "deploy/README.md": "how-to/operate.md",
     "schemas/README.md": "how-to/messages.md",
     "CONTRIBUTING.md": "how-to/contribute.md",
+    "deploy/concepts.md": "explanation/concepts.md",
     "online_models/README.md": "explanation/models.md",
     "deploy/event-path.md": "explanation/event-path.md",
     "deploy/situations.md": "explanation/situations.md",
