@@ -11,6 +11,7 @@
     ├── BrokerError                 broker
     │   ├── BrokerUnreachableError  no broker answers at the address (exit 3)
     │   ├── AccessError             user: the broker refuses the user or its certificate (exit 2)
+    │   ├── SchemaRegistryError     the schema registry of events in Avro does not answer (exit 3)
     │   ├── BrokerStartError        the local Kafka did not start: see its log
     │   ├── JavaMissingError        machine: install Java 17 or newer
     │   ├── MavenMissingError       machine: install Maven
@@ -100,6 +101,15 @@ class AccessError(BrokerError):
     """The broker refuses the user, password, right or certificate: correct the one that the reason names."""
 
     exit_code = 2
+
+
+class SchemaRegistryError(BrokerError):
+    """The schema registry of events in Avro does not answer: check it; the worker ends and starts again.
+
+    No event is lost or becomes a dead letter by it.
+    """
+
+    exit_code = 3
 
 
 class BrokerStartError(BrokerError):

@@ -6,6 +6,8 @@
     JSON Schema of every message.
 ``contracts/asyncapi.json``
     The topics.
+``contracts/event.v1.avsc``
+    Avro schema of all events.
 ``contracts/murmur2.json``, ``contracts/assignment.json``
     Golden vectors of the partitioner and of the assignment to arms, for other languages.
 ``contracts/examples/NAME.vN.CASE.pass.json``, ``NAME.vN.REASON-CASE.fail.json``
@@ -23,6 +25,7 @@ from typing import Final
 
 from schemas.assignment import HOLDOUT, assign, bucket
 from schemas.contract_tools.asyncapi import document
+from schemas.contract_tools.avro import event_schema
 from schemas.errors import ContractError
 from schemas.experiments import Arm, Experiment, ExperimentState
 from schemas.json_schema import Document, documents
@@ -124,6 +127,7 @@ def generated() -> dict[str, str]:
     files = {
         **documents(),
         "asyncapi.json": document(),
+        "event.v1.avsc": event_schema(documents()["event.v1.schema.json"]),
         "murmur2.json": vectors(),
         "assignment.json": assignments(),
     }
@@ -144,7 +148,7 @@ def check(folder: Path = FOLDER) -> None:
         With the name of every file that is missing, differs, or is not generated.
     """
     wanted = generated()
-    there = {path.name: path.read_text("utf-8") for path in folder.glob("*.json")}
+    there = {path.name: path.read_text("utf-8") for path in _files(folder)}
     drifted = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
     if drifted:
         names = ", ".join(drifted)
@@ -162,7 +166,7 @@ def write(folder: Path = FOLDER) -> None:
     """
     wanted = generated()
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob("*.json"):
+    for path in _files(folder):
         if path.name not in wanted:
             path.unlink()
     for name, text in wanted.items():
@@ -226,6 +230,11 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"contracts: {error}\n")
         return 1
     return 0
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the contract files that are there."""
+    return [*folder.glob("*.json"), *folder.glob("*.avsc")]
 
 
 def _text(key: bytes) -> str | None:

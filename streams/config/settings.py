@@ -257,6 +257,10 @@ class Settings(BaseSettings):
     kafka: dict[str, str] = Field(default_factory=dict)
     """Any librdkafka property: NEARLINE_KAFKA__SASL_MECHANISM sets sasl.mechanism. Default: none."""
 
+    schema_registry: dict[str, str] = Field(default_factory=dict)
+    """Properties of Confluent's registry client, for events in Avro: NEARLINE_SCHEMA_REGISTRY__URL sets url.
+    Default: none, events are JSON; needs nearline[avro]."""
+
     traces: bool = False
     """Whether batches join the traces of events with a `traceparent`. Default: no; needs nearline[otel]."""
 
@@ -278,10 +282,10 @@ class Settings(BaseSettings):
         names = ("topic_prefix", "group", "state_dir")
         return tenant_values(values, defaults={name: cls.model_fields[name].default for name in names})
 
-    @field_validator("kafka")
+    @field_validator("kafka", "schema_registry")
     @classmethod
     def _dotted(cls, value: dict[str, str]) -> dict[str, str]:
-        """Translate names in variables to librdkafka's, none of which has an underscore."""
+        """Translate names in variables to those of Confluent's clients, none of which has an underscore."""
         return {name.lower().replace("_", "."): text for name, text in value.items()}
 
     @field_validator("model", mode="before")

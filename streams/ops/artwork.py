@@ -12,6 +12,7 @@ from schemas.codec import decode_event, decode_title
 from streams.config.settings import Settings
 from streams.errors import ExperimentError
 from streams.kafka.scan import read_all
+from streams.kafka.schema_registry import json_values
 
 __all__ = ["ArtworkEstimates", "artwork_of", "estimate", "estimates_of", "read_decisions"]
 
@@ -45,10 +46,11 @@ class ArtworkEstimates(NamedTuple):
 def read_decisions(settings: Settings) -> Decisions:
     """Read impressions and watches, as far back as the events' topic reaches."""
     reward = settings.model.reward
+    to_json = json_values(settings)
     log = Decisions(liked_share=reward.liked_share, unknown_s=reward.unknown_duration_s)
     for message in read_all(settings, topics.EVENTS):
         try:
-            log.read(decode_event(message.value(), ()))
+            log.read(decode_event(to_json(message.value()), ()))
         except DecodeError:  # reported by the worker as a dead letter
             continue
     return log

@@ -42,6 +42,7 @@ from streams.kafka.clients import (
     consumer,
     offset_span,
 )
+from streams.kafka.schema_registry import ToJson, json_values
 from streams.kafka.topics import MISSING, TopicAdmin, is_embedded
 from streams.ops.local_kafka.java import find_java, folder_of_jars
 from streams.ops.overview import fetch, processes_of
@@ -443,7 +444,8 @@ def clocks(installation: Installation) -> Finding:
     if newest - installation.now_ms > SKEW_MS:
         cause = f"the newest event was sent {(newest - installation.now_ms) / 1000:.0f} s from now"
         return Finding(Status.FAIL, cause, "set the clocks of the producers and of this machine (NTP)")
-    ahead = sum(_ahead_ms(message.value(), message.timestamp()[1]) > SKEW_MS for message in seen)
+    to_json = json_values(installation.settings)
+    ahead = sum(_ahead_ms(message.value(), message.timestamp()[1], to_json) > SKEW_MS for message in seen)
     if ahead:
         cause = f"{ahead} of the newest {len(seen)} events happened after they were sent"
         return Finding(Status.WARN, cause, "event_time_ms is UTC, in ms; check the clocks of the devices")
@@ -575,10 +577,10 @@ def _lag_of(reader: Consumer, place: TopicPartition) -> int:
     return max(0, high - max(low, place.offset))
 
 
-def _ahead_ms(value: bytes | None, sent_ms: int) -> int:
+def _ahead_ms(value: bytes | None, sent_ms: int, to_json: ToJson) -> int:
     """Return by how much an event's own time is ahead of its record's timestamp."""
     try:
-        return decode_event(value).event_time_ms - sent_ms
+        return decode_event(to_json(value)).event_time_ms - sent_ms
     except DecodeError:
         return 0
 

@@ -24,6 +24,7 @@ from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.errors import NoPageError, UnknownIdError
 from streams.kafka.clients import OFFSET_BEGINNING, Message
 from streams.kafka.scan import keys, newest, partitions_of, read, read_latest
+from streams.kafka.schema_registry import json_values
 from streams.ops.decoded_rows import decoded_titles, decoded_viewers, when
 from streams.stages.wire.partition_rows import is_reserved
 
@@ -237,7 +238,7 @@ def _event(settings: Settings, page: Home) -> Any:  # noqa: ANN401 - JSON
         found = next(records, None)
     value = found.value() if found is not None and found.offset() == page.source.offset else None
     try:
-        return None if value is None else to_builtins(decode_event(value, ()))
+        return None if value is None else to_builtins(decode_event(json_values(settings)(value), ()))
     except DecodeError:
         return None
 

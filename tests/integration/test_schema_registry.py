@@ -11,18 +11,28 @@ import tarfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
+from confluent_kafka.schema_registry import (
+    Schema,
+    SchemaReference,
+    SchemaRegistryClient,
+    SchemaRegistryError,
+)
+from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.schema_registry.json_schema import JSONSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from schemas import DecodeError, Play, Reason, topics
+from schemas import DecodeError, Play, Preferences, topics
 from schemas.codec import decode_event, encode
 from schemas.contract_tools.contracts import FOLDER
+from streams.config.settings import Settings
+from streams.kafka.schema_registry import json_values
 from streams.ops.runs.worker_process import free_port
+from streams.stages.wire.events import EventReader
 from tests.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.nightly, pytest.mark.slow]
@@ -144,10 +154,50 @@ def test_events_of_confluents_serializer_are_read(client: SchemaRegistryClient) 
     assert decode_event(value) == PLAY
 
 
-def test_avro_is_refused_by_name(client: SchemaRegistryClient) -> None:
-    """The contract is JSON: a value in Avro behind the framing is a dead letter that says so."""
-    avro = {"type": "record", "name": "Play", "fields": [{"name": "event_id", "type": "string"}]}
-    number = client.register_schema("avro", Schema(json.dumps(avro), "AVRO"))
-    with pytest.raises(DecodeError) as refusal:
-        decode_event(b"\0" + number.to_bytes(4, "big") + b"\x04e1")
-    assert refusal.value.reason is Reason.MALFORMED
+def test_events_in_avro_are_read_where_the_registry_is_known(
+    registry: str, client: SchemaRegistryClient
+) -> None:
+    """The contract's Avro schema, Confluent's serializer, a worker's reader; JSON of the registry, too."""
+    schema = (FOLDER / "event.v1.avsc").read_text(encoding="utf-8")
+    serialize = AvroSerializer(client, schema, lambda event, _: msgspec.json.decode(encode(event)))
+    context = SerializationContext("avro-events", MessageField.VALUE)
+    taste = Preferences(event_id="e2", viewer_id="ada", event_time_ms=PLAY.event_time_ms, genres=("Crime",))
+    read = EventReader(Settings.load(schema_registry={"url": registry}))
+    for event in (PLAY, taste):
+        value = serialize(event, context)
+        assert isinstance(value, bytes)
+        assert b"{" not in value
+        record = SimpleNamespace(value=value, key=b"ada", headers=(), timestamp=PLAY.event_time_ms)
+        assert read(record, None) == (event, PLAY.event_time_ms)
+        with pytest.raises(DecodeError):  # without the registry it is no JSON
+            decode_event(value)
+    as_json = JSONSerializer(
+        json.dumps(_contract("play")), client, lambda event, _: msgspec.json.decode(encode(event))
+    )
+    value = as_json(PLAY, SerializationContext("json-events", MessageField.VALUE))
+    record = SimpleNamespace(value=value, key=b"ada", headers=(), timestamp=PLAY.event_time_ms)
+    assert read(record, None) == (PLAY, PLAY.event_time_ms)
+    record.value = b"\0" + (2**31 - 1).to_bytes(4, "big") + b"\x02a"
+    with pytest.raises(DecodeError, match="number of a schema"):
+        read(record, None)
+
+
+def test_a_schema_may_refer_to_another(registry: str, client: SchemaRegistryClient) -> None:
+    """A record in Avro whose type is a record of another subject."""
+    device = {"type": "enum", "name": "nearline.Device", "symbols": ["tv", "phone"]}
+    client.register_schema("device", Schema(json.dumps(device), "AVRO"))
+    fields = [{"name": name, "type": "string"} for name in ("type", "event_id", "viewer_id", "title_id")]
+    fields += [{"name": "event_time_ms", "type": {"type": "long", "logicalType": "timestamp-millis"}}]
+    fields += [{"name": "device", "type": "nearline.Device"}]
+    play = json.dumps({"type": "record", "name": "Play", "fields": fields})
+    schema = Schema(play, "AVRO", [SchemaReference("nearline.Device", "device", 1)])
+    serialize = AvroSerializer(client, schema)
+    event = Play(
+        event_id="e1", viewer_id="ada", event_time_ms=1_764_015_324_000, title_id="tide", device="phone"
+    )
+    value = serialize(
+        {"type": "play", **msgspec.json.decode(encode(event))},
+        SerializationContext("plays", MessageField.VALUE),
+    )
+    to_json = json_values(Settings.load(schema_registry={"url": registry}))
+    assert decode_event(to_json(value)) == event

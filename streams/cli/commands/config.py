@@ -12,10 +12,11 @@ app = typer.Typer(help="Show the effective settings.")
 SECRET = re.compile(r"password|secret|token", re.IGNORECASE)
 """Settings whose name matches are masked."""
 HARMLESS = re.compile(
-    r"kafka\.(acks|client\.(id|rack)|compression\.\w+|debug|security\.protocol|sasl\.mechanisms?|sasl\.username"
+    r"schema_registry\.(url|timeout|max\.retries)"
+    r"|kafka\.(acks|client\.(id|rack)|compression\.\w+|debug|security\.protocol|sasl\.mechanisms?|sasl\.username"
     r"|[\w.]+\.(algorithm|bytes|kb|location|messages|ms|type))"
 )
-"""Properties of librdkafka that are shown; others may be keys, certificates or passwords."""
+"""Properties of Confluent's clients that are shown; others may be keys, certificates or passwords."""
 IN_URL = re.compile(r"//[^/@\s]+@")
 """User and password in a URL."""
 
@@ -54,12 +55,17 @@ def _masked(name: str, value: object) -> object:
 
     Examples
     --------
+    >>> _masked("schema_registry.basic.auth.user.info", "me:mine")
+    '********'
     >>> _masked("kafka.sasl.mechanism", "PLAIN"), _masked("kafka.ssl.key.pem", "-----BEGIN")
     ('PLAIN', '********')
     >>> _masked("serve.workers", ("http://me:mine@w:8000/metrics",)), _masked("serve.token", None)
     (('http://********@w:8000/metrics',), None)
     """
-    if value and (SECRET.search(name) or (name.startswith("kafka.") and not HARMLESS.fullmatch(name))):
+    if value and (
+        SECRET.search(name)
+        or (name.startswith(("kafka.", "schema_registry.")) and not HARMLESS.fullmatch(name))
+    ):
         return "********"
     if isinstance(value, str):
         return IN_URL.sub("//********@", value)

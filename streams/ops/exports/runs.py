@@ -17,6 +17,7 @@ from schemas.events import Forget, Impression
 from streams.config.settings import Settings
 from streams.kafka import scan as topic_scan
 from streams.kafka.clients import Message
+from streams.kafka.schema_registry import json_values
 from streams.ops.exports import tables
 from streams.ops.exports.checkpoint import ExportCheckpoint
 from streams.ops.exports.tables import Row
@@ -98,10 +99,10 @@ def export_pages(plan: ExportPlan) -> ExportSummary:
 
 def export_exposures(plan: ExportPlan) -> ExportSummary:
     """Write the impressions that have arrived since the last export of this folder."""
-    rule = rule_of(plan.viewers, plan.key)
+    rule, to_json = rule_of(plan.viewers, plan.key), json_values(plan.settings)
 
     def take(message: Message, part: "_Part") -> None:
-        value = message.value() or b""
+        value = to_json(message.value()) or b""
         if _IMPRESSION not in value and _FORGET not in value:
             return
         event = decode_event(value, cast("Headers", message.headers() or ()))

@@ -17,6 +17,7 @@ from streams.config.settings import Settings
 from streams.errors import ImportOrderError
 from streams.kafka import scan as topic_scan
 from streams.kafka.produce import EventProducer
+from streams.kafka.schema_registry import json_values
 from streams.ops.imports.catalog import as_titles
 from streams.ops.imports.checkpoint import Checkpoint
 from streams.ops.imports.faults import Faults
@@ -257,12 +258,12 @@ def newest_event_ms(settings: Settings, besides: str) -> int:
     besides
         Events of this file do not count.
     """
-    newest_ms = 0
+    newest_ms, to_json = 0, json_values(settings)
     for message in topic_scan.tail(
         settings, topics.EVENTS, topic_scan.partitions_of(settings, topics.EVENTS)
     ):
         with suppress(DecodeError):
-            event = decode_event(message.value())
+            event = decode_event(to_json(message.value()))
             if not event.event_id.startswith(f"{besides}-"):
                 newest_ms = max(newest_ms, event.event_time_ms)
     return newest_ms

@@ -17,6 +17,7 @@ from schemas.fields import MAX_TIME_MS, MIN_TIME_MS
 from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.engine.stage import Record
+from streams.kafka.schema_registry import json_values
 
 __all__ = [
     "AHEAD_MS", "SEPARATOR", "TRUSTED_MS", "Clock", "EventReader", "Profiles", "account_of", "clock_of",
@@ -162,6 +163,7 @@ class EventReader:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._clock = clock
+        self._to_json = json_values(settings) if settings.schema_registry else None
         self._profiles = Profiles(settings.tenant, profiles=settings.profiles)
 
     def now_ms(self) -> int | None:
@@ -188,6 +190,7 @@ class EventReader:
         DecodeError
             The record holds no usable event.
         """
-        event = decode_event(record.value, record.headers or _NO_HEADERS)
+        value = record.value if self._to_json is None else self._to_json(record.value)
+        event = decode_event(value, record.headers or _NO_HEADERS)
         check_key(event, record.key)
         return self._profiles(event), event_time_ms(event, record, now_ms)
