@@ -1,6 +1,8 @@
 """The examples of `deploy/connect`: the catalog in, pages out, with Connect of Apache Kafka itself."""
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,8 +24,8 @@ from tests.waiting import until
 PARTITIONS = 4
 
 
-def _standalone(settings: Settings, folder: Path) -> Connect:
-    names = ("worker.properties", "catalog-file-source.json", "pages-file-sink.json")
+def _standalone(settings: Settings, folder: Path, *connectors: str, redis: str = "") -> Connect:
+    names = ("worker.properties", *connectors)
     variables = {
         "NEARLINE_BROKERS": settings.brokers,
         "NEARLINE_TOPIC_PREFIX": settings.topic_prefix,
@@ -31,9 +33,13 @@ def _standalone(settings: Settings, folder: Path) -> Connect:
         "NEARLINE_CONNECT_OFFSETS": str(folder / "offsets"),
         "NEARLINE_CONNECT_CATALOG": str(folder / "titles.jsonl"),
         "NEARLINE_CONNECT_PAGES": str(folder / "pages.jsonl"),
+        "NEARLINE_CONNECT_REDIS": redis,
     }
     program = "org.apache.kafka.connect.cli.ConnectStandalone"
     return Connect(program, [str(FOLDER / name) for name in names], folder, variables)
+
+
+FILES = ("catalog-file-source.json", "pages-file-sink.json")
 
 
 def _line(number: int) -> str:
@@ -70,7 +76,7 @@ def test_the_catalog_comes_in_and_pages_go_out(
         else:
             writer.abort_transaction(20)
     put(settings, topics.HOME, b"bo", None)
-    with _standalone(settings, tmp_path) as connect:
+    with _standalone(settings, tmp_path, *FILES) as connect:
 
         def all_of(titles: int, seen: int) -> bool:
             connect.check()
@@ -84,7 +90,7 @@ def test_the_catalog_comes_in_and_pages_go_out(
     with file.open("a") as more:
         more.write(_line(3))
     put(settings, topics.HOME, b"ada", encode(a_home("ada", 4)))
-    with _standalone(settings, tmp_path) as connect:
+    with _standalone(settings, tmp_path, *FILES) as connect:
         until(lambda: all_of(4, 3))
     found = records()
     assert sorted(key for key, _, _ in found if key) == [b"t0", b"t1", b"t2", b"t3"]
@@ -93,6 +99,67 @@ def test_the_catalog_comes_in_and_pages_go_out(
         assert (title.title_id.encode(), partition) == (key, partition_for(key, PARTITIONS))
         assert title.duration_s == 5400 + int(title.title_id[1:])
     assert [decode_home(line.encode()).seq for line in written()] == [1, 3, 4]
+
+
+class Redis:
+    """A Redis server on loopback, without a file."""
+
+    def __init__(self) -> None:
+        if shutil.which("redis-server") is None or shutil.which("redis-cli") is None:
+            pytest.skip("there is no redis-server and redis-cli")
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait for its answer."""
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        until(lambda: self.ask("PING") == "PONG")
+
+    def ask(self, *words: str) -> str:
+        """Return the answer to a command."""
+        command = ["redis-cli", "-p", str(self.port), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    def stop(self) -> None:
+        """End it; what it had is gone."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait()
+
+
+@pytest.mark.nightly
+@pytest.mark.slow
+def test_redis_has_the_newest_page_of_each_viewer(
+    kafka: KafkaCluster, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Also of those that came while Redis was away; who was forgotten is gone."""
+    settings = Settings.load(brokers=kafka.bootstrap_servers, topic_prefix=topic_prefix)
+    make_topics(settings, partitions=PARTITIONS)
+    redis = Redis()
+
+    def seq(viewer: str) -> int:
+        found = redis.ask("GET", f"home:{viewer}")
+        return decode_home(found.encode()).seq if found else 0
+
+    redis.start()
+    try:
+        for viewer, number in (("ada", 1), ("bo", 1), ("ada", 2)):
+            put(settings, topics.HOME, viewer.encode(), encode(a_home(viewer, number)))
+        connect = _standalone(
+            settings, tmp_path, "pages-redis-sink.json", redis=f"redis://127.0.0.1:{redis.port}"
+        )
+        with connect:
+            until(lambda: (connect.check(), (seq("ada"), seq("bo")))[1] == (2, 1))
+            redis.stop()
+            put(settings, topics.HOME, b"ada", encode(a_home("ada", 3)))
+            put(settings, topics.HOME, b"bo", None)
+            until(lambda: "RetriableException" in connect.log)
+            redis.start()
+            put(settings, topics.HOME, b"cy", encode(a_home("cy", 1)))
+            until(lambda: (connect.check(), (seq("ada"), seq("bo"), seq("cy")))[1] == (3, 0, 1))
+    finally:
+        redis.stop()
 
 
 def test_connect_is_of_the_brokers_version() -> None:
