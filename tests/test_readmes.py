@@ -15,7 +15,7 @@ import yaml
 from schemas.codec import decode_alert, decode_event, decode_home
 from streams.cli import build
 from streams.config.settings import Settings
-from streams.config.variables import OPEN_GROUP, leaves, variable
+from streams.config.variables import OPEN_GROUPS, leaves, variable
 from tests.readmes import FILES, ROOT, Command, blocks, commands
 
 TOOLS = {"nearline", "make", "docker", "kubectl", "helm", "promtool", "python", "export"}
@@ -74,9 +74,9 @@ def test_variables_are_settings(file: str) -> None:
     unknown = {
         name
         for name in re.findall(r"NEARLINE_[A-Z_]*[A-Z]", text)
-        if name not in known and not name.startswith((OPEN_GROUP, "NEARLINE_TOKEN"))
+        if name not in known and not name.startswith((*OPEN_GROUPS, "NEARLINE_TOKEN"))
     }
-    assert unknown - {"NEARLINE_KAFKA", "NEARLINE_MODEL", "NEARLINE"} == set()
+    assert unknown - {"NEARLINE_KAFKA", "NEARLINE_SCHEMA_REGISTRY", "NEARLINE_MODEL", "NEARLINE"} == set()
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -15,7 +15,7 @@ from typer import Context
 from deploy.generate import SECTIONS
 from streams.cli import COMMANDS, build
 from streams.config.settings import Settings
-from streams.config.variables import OPEN_GROUP, variable
+from streams.config.variables import OPEN_GROUPS, variable
 from streams.ops.runs.worker_process import make_topics, own_cluster
 from streams.serve.api.posting import EventPoster
 from streams.serve.mirror.mirror import Mirror
@@ -43,9 +43,12 @@ def settings() -> str:
                 f"\n## {name}\n\n{_sentence(field.annotation)}\n\n",
                 _settings_of(field.annotation, (name,)),
             ]
+    kafka, registry = OPEN_GROUPS
     parts.append(
-        f"\n## kafka\n\n`{OPEN_GROUP}…` is any property of librdkafka, with underscores for dots: "
-        f"`{OPEN_GROUP}SECURITY_PROTOCOL=SASL_SSL`.\n\n"
+        f"\n## kafka\n\n`{kafka}…` is any property of librdkafka, with underscores for dots: "
+        f"`{kafka}SECURITY_PROTOCOL=SASL_SSL`.\n\n"
+        f"## schema_registry\n\n`{registry}…` is any property of Confluent's client of a registry, in the "
+        f"same way: `{registry}URL=https://registry:8081`.\n\n"
         "## model\n\n`NEARLINE_MODEL__…` is a hyper-parameter of the models: all of them, with bounds and "
         "the source of each default, are in the [Python interface](python/models.md).\n"
     )

@@ -18,8 +18,8 @@ PREFIX = "NEARLINE_"
 NOT_SETTINGS = frozenset({"NEARLINE_REQUIRE_KAFKA"})
 """Variables with our prefix that belong to the test suite, not to the product."""
 
-OPEN_GROUP = "NEARLINE_KAFKA__"
-"""Any name may follow: librdkafka checks its properties itself."""
+OPEN_GROUPS = ("NEARLINE_KAFKA__", "NEARLINE_SCHEMA_REGISTRY__")
+"""Any name may follow: Confluent's clients check their properties themselves."""
 
 Path = tuple[str, ...]
 """Path of a value: ("model", "cowatch", "window")."""
@@ -81,7 +81,7 @@ def refuse_unknown(environ: Iterable[str], known: Iterable[Path]) -> None:
     names = {variable(path) for path in known}
     for given in sorted(environ):
         name = given.upper()
-        if not name.startswith(PREFIX) or name.startswith(OPEN_GROUP) or name in names | NOT_SETTINGS:
+        if not name.startswith(PREFIX) or name.startswith(OPEN_GROUPS) or name in names | NOT_SETTINGS:
             continue
         near = difflib.get_close_matches(name, sorted(names), n=1)
         advice = f"did you mean {near[0]}?" if near else "`nearline config show` lists every setting"

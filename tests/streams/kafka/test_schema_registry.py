@@ -122,8 +122,11 @@ def test_a_registry_that_does_not_answer_is_no_fault_of_the_record() -> None:
         AvroReader(Registry())(value)
 
 
-def test_without_a_registry_nothing_is_done() -> None:
-    """And a property that Confluent's client does not know is an error of the setting."""
+def test_without_a_registry_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables set it, with what its client needs; a property that the client does not know is an error."""
     assert json_values(Settings())(b"\0\0\0\0\x01x") == b"\0\0\0\0\x01x"
+    monkeypatch.setenv("NEARLINE_SCHEMA_REGISTRY__URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("NEARLINE_SCHEMA_REGISTRY__BASIC_AUTH_USER_INFO", "ada:secret")
+    assert isinstance(json_values(Settings.load()), AvroReader)
     with pytest.raises(SettingsError, match="SCHEMA_REGISTRY"):
         json_values(Settings.load(schema_registry={"url": "http://127.0.0.1:1", "colour": "red"}))
