@@ -1,7 +1,8 @@
 """All topics: one table, which `nearline topics apply` creates and `nearline topics check` verifies.
 
 Names end in the version of their contract; a breaking change makes a new topic, in parallel to the old one.
-Partition counts are part of the contract: raising one moves keys to other partitions, away from their state.
+Partition counts are part of the contract: raising one moves keys to other partitions, away from their state
+(`nearline topics split` moves the state, too).
 The topics in `CO_PARTITIONED` must have equal partition counts.
 
 The event log also contains one marker per partition for each switch between versions of the model

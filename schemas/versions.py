@@ -41,6 +41,9 @@ class ModelVersion(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
         The version that published at registration.
     starts
         Offset of the first event that it learns, by partition; absent: the first available event.
+    seq_base
+        Number that no page had exceeded when the log began; absent: 0. A log that was split into more
+        partitions begins at offset 0 again, and pages go on being numbered.
     schema_version
         Version of the contract; absent means 1.
     """
@@ -51,6 +54,7 @@ class ModelVersion(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     registered_at_ms: TimeMs
     live: Label = FIRST_VERSION
     starts: Offsets = ()
+    seq_base: Seq = 0
     schema_version: SchemaVersion = 1
 
 

@@ -15,7 +15,9 @@ from streams.errors import BrokerUnreachableError, StateError
 from streams.kafka.clients import Consumer, KafkaError, TopicPartition
 from streams.kafka.topics import NO_ID
 
-__all__ = ["APPLIED_KEY", "Origin", "newest_applied", "origin_of", "pack_applied", "unpack_applied"]
+__all__ = [
+    "APPLIED_KEY", "BEING_WRITTEN", "Origin", "newest_applied", "origin_of", "pack_applied", "unpack_applied",
+]  # fmt: skip
 
 APPLIED_KEY = b"\0applied"
 """Key of the applied record."""
@@ -37,6 +39,11 @@ SILENCE_S = 30.0
 
 WAIT_S = 0.05
 """Seconds to wait for records; ends of partitions are reported without a wait."""
+
+
+BEING_WRITTEN = (1 << 32) - 1
+"""Number of partitions in the applied record of a changelog that `nearline topics split` is writing: no
+topic has so many, and no worker may start on it."""
 
 
 class Origin(NamedTuple):

@@ -21,7 +21,7 @@ from threading import Event
 import structlog
 
 from streams.config.settings import Settings
-from streams.engine.applied import Origin, newest_applied, origin_of
+from streams.engine.applied import BEING_WRITTEN, Origin, newest_applied, origin_of
 from streams.engine.changelog import RESTORER, ends
 from streams.engine.repeat import repeat
 from streams.engine.stage import StageSpec
@@ -98,7 +98,8 @@ class TopicCheck:
         BrokerUnreachableError
             No broker answers.
         TopicError
-            A topic is missing, or a changelog has another number of partitions than its source.
+            A topic is missing, a changelog is being written by `nearline topics split`, or it has another
+            number of partitions than its source.
         PartitionsChangedError
             A changelog was built for another number of partitions or shards.
         SourceRecreatedError
@@ -208,6 +209,8 @@ class TopicCheck:
             consumer.close()
         now = self._origin(spec)
         for before in map(origin_of, built.values()):
+            if before.parts == BEING_WRITTEN:
+                raise _being_written(spec)
             if before.parts not in {0, now.parts}:
                 raise _partitions_changed(spec, before.parts, now.parts)
             if NO_ID not in {before.topic_id, now.topic_id} and before.topic_id != now.topic_id:
@@ -261,6 +264,13 @@ def _partitions_changed(spec: StageSpec, before: int, now: int, topic: str = "")
         )
     why = "keys would be in other partitions than their state"
     return PartitionsChangedError(what, why=why, next_step=advice)
+
+
+def _being_written(spec: StageSpec) -> TopicError:
+    """Return the error that a changelog is not complete yet."""
+    what = f"{spec.changelog} is being written by `nearline topics split`"
+    why = "the command has not ended, or was ended before it was done"
+    return TopicError(what, why=why, next_step="wait for it, or repeat it; then start the workers")
 
 
 def _recreated(spec: StageSpec, topic: str) -> SourceRecreatedError:

@@ -19,7 +19,7 @@ from streams.kafka.clients import KafkaError, KafkaException
 from streams.stages.versions.handover import applied_by
 from streams.stages.versions.register import Register, enter, read_register, remove
 
-__all__ = ["VersionReport", "accept", "await_cut", "reports", "retire", "switch"]
+__all__ = ["VersionReport", "accept", "await_cut", "members", "reports", "retire", "switch"]
 
 TIMEOUT_S = 30.0
 """Longest wait for one answer of the cluster."""
@@ -72,11 +72,11 @@ def _report(settings: Settings, register: Register, name: str) -> VersionReport:
     starts = dict(enumerate(entry.starts))
     lag = sum(max(high - max(applied[p] + 1, low, starts.get(p, 0)), 0) for p, (low, high) in spans.items())
     role = "live" if register.live == name else "shadow"
-    return VersionReport(name, entry.fingerprint, role, _workers(theirs), list(applied.values()), lag)
+    return VersionReport(name, entry.fingerprint, role, members(theirs), list(applied.values()), lag)
 
 
-def _workers(settings: Settings) -> int:
-    """Count the members of a version's group."""
+def members(settings: Settings) -> int:
+    """Return the number of members of the settings' group; 0 where nobody tells."""
     client, group = kafka_clients.admin(settings), settings.consumer_group
     try:
         found = client.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group].result(TIMEOUT_S)
@@ -256,7 +256,7 @@ def _require_retirable(settings: Settings, register: Register, version: str) -> 
     if register.live == version:
         what = f"version {version} is live"
         raise VersionError(what, next_step="switch to another with `nearline model switch` first")
-    if _workers(of_version(settings, version)):
+    if members(of_version(settings, version)):
         what = f"version {version} has workers"
         raise VersionError(what, next_step="stop them, wait for the session timeout, then repeat")
     successor = register.succeeded(version)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.console import ExitCode, examples, human, write_json
+from streams.cli.console import ExitCode, examples, human, interruptible, write_json
 from streams.cli.options import Brokers, Json, Prefix
 
 if TYPE_CHECKING:
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from streams.kafka.topics import Difference, TopicAdmin
+    from streams.ops.split.runs import SplitReport
 
-app = typer.Typer(help="Create the topics, or compare them with the table in schemas/topics.py.")
+app = typer.Typer(
+    help="Create the topics, compare them with the table in schemas/topics.py, or split their partitions."
+)
 
 Partitions = Annotated[
     int,
@@ -62,6 +65,63 @@ def check(
     _conclude(json, {"differences": left}, left)
 
 
+@app.command(
+    epilog=examples(
+        "nearline topics split --to-prefix p24. --partitions 24",
+        "nearline topics split --to-prefix p24. --partitions 24 --replication 3 --json -",
+    )
+)
+def split(
+    to_prefix: Annotated[
+        str, typer.Option("--to-prefix", metavar="TEXT", help="Prefix of the new topics.", show_default=False)
+    ],
+    partitions: Annotated[
+        int,
+        typer.Option(
+            min=2,
+            max=10_000,
+            help="Partitions afterwards: a multiple of the present ones.",
+            show_default=False,
+        ),
+    ],
+    *,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    replication: Replication = None,
+    json: Json = None,
+) -> None:
+    """Write all topics anew with more partitions: state, pages and events that are not applied yet.
+
+    Stop all workers and producers first; the present topics are only read. Then set NEARLINE_TOPIC_PREFIX of
+    workers, servers, producers and consumers to the new one. A command that was ended is repeated: it begins
+    anew. Alerts and dead letters stay in the present topics. JSON keys: before, after, records (copies by
+    topic), events, missing, pending_pages.
+    """
+    from streams.config.settings import Settings
+    from streams.ops.split.runs import split as write_anew
+
+    old = Settings.load(brokers=brokers, topic_prefix=prefix)
+    new = Settings.load(brokers=brokers, topic_prefix=to_prefix)
+    errors = human("-")
+    with interruptible():
+        report = write_anew(
+            old,
+            new,
+            partitions,
+            replication=replication,
+            on_progress=lambda line: errors.print(line, style="dim", markup=False),
+        )
+    console = human(json)
+    console.print(_copies(report))
+    if report.missing:
+        console.print(f"{report.missing:,} events were deleted by retention before they were applied")
+    console.print(
+        f"[green]{report.before} partitions are {report.after}[/]; next: start workers, servers and producers"
+        f" with NEARLINE_TOPIC_PREFIX={new.topic_prefix}, and delete the former topics when all is well"
+    )
+    write_json(json, report.document())
+
+
 def _topics(
     brokers: str | None, prefix: str | None, partitions: int, replication: int | None
 ) -> "TopicAdmin":
@@ -102,4 +162,14 @@ def _table(title: str, differences: "Sequence[Difference]") -> "Table":
     table = Table("topic", "what", "wanted", "found", title=title, title_justify="left")
     for difference in differences:
         table.add_row(difference.topic, difference.what, difference.wanted, difference.found)
+    return table
+
+
+def _copies(report: "SplitReport") -> "Table":
+    """Return what was copied as a table."""
+    from rich.table import Table
+
+    table = Table("topic", "copies", title="copied", title_justify="left")
+    for name, count in sorted(report.records.items()):
+        table.add_row(name, f"{count:,}")
     return table

@@ -11,7 +11,7 @@ from streams.ops.plan.scenarios import SimulationResult, Topology
 __all__ = ["monthly", "need_table", "outcome_table", "twice_table"]
 
 ROWS: Mapping[str, Callable[[Need], str]] = {
-    "partitions (for ever)": lambda n: f"{n.partitions}",
+    "partitions": lambda n: f"{n.partitions}",
     "workers": lambda n: f"{n.workers}",
     "cores, one for each": lambda n: f"{n.workers}, {n.busy_cores:,.1f} busy",
     "of these for replicas of titles": lambda n: f"{n.replica_cores:,.1f}",

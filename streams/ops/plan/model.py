@@ -41,7 +41,7 @@ TAIL: Final = 1.3
 PARTITIONS: Final = (12, 24, 48, 96, 192, 384, 768)
 """Numbers with many divisors, so that workers get equal shares."""
 GROWTH: Final = 4
-"""Partitions for each worker of today, since their number is for ever."""
+"""Partitions for each worker of today: to have more later, all topics are written anew (ADR 69)."""
 PARTITION_USE: Final = 0.25
 """Share of a core that events of one partition may take: its batches follow each other, viewers differ."""
 TAKEOVER_S: Final = 60.0
@@ -268,7 +268,7 @@ def _with(demand: Demand, name: str, value: float) -> Demand:
 
 
 def _partitions(demand: Demand, constants: Constants, place: float, shared: float) -> int:
-    """Return how many partitions to make: for ever, so for four times the workers."""
+    """Return how many partitions to make: more take a pause later, so for four times the workers."""
     by_cpu = shared / PARTITION_USE
     by_growth = GROWTH * shared / USE
     by_memory = demand.viewers * demand.active / RESIDENT

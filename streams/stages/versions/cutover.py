@@ -14,7 +14,9 @@ that the register does not contain is an event like any other and ends as a dead
 *Numbers never go backwards.* A page is caused by an event of its own, so a viewer's n-th page is caused by an
 event at offset n - 1 or later: ``seq <= offset + 1``. Before a marker at offset c no number is above c. A
 version that takes over there numbers from c + 1, and the event that causes the page has an offset for it: the
-bound holds after any number of switches, in both directions. And the new version goes on after the marker
+bound holds after any number of switches, in both directions. In a log that was split into more partitions
+offsets begin at 0 again: there the bound is ``seq <= offset + 1 + seq_base`` (`ModelVersion.seq_base`), and
+whoever takes over numbers from above ``c + seq_base``. And the new version goes on after the marker
 when the old version has committed everything before it (:mod:`streams.stages.versions.handover`).
 """
 
@@ -42,7 +44,8 @@ class Role(NamedTuple):
     epoch: int
     """Number of the last switch that took effect."""
     floor: int
-    """Pages are numbered from above it: offset at which the version took over, 0 if it never did."""
+    """Pages are numbered from above it: offset at which the version took over, and the log's `seq_base`; 0 if
+    it never did."""
     live: bool
     """Whether pages are published."""
     other: str
@@ -66,11 +69,14 @@ class Role(NamedTuple):
             return self
         if marker.version != version.name or marker.epoch <= version.epoch:
             return Role(marker.epoch, self.floor, live=False, other=marker.version)
-        return self._replace(epoch=marker.epoch, floor=self.floor if self.live else offset, live=True)
+        floor = self.floor if self.live else offset + version.seq_base
+        return self._replace(epoch=marker.epoch, floor=floor, live=True)
 
-    def predecessor(self, name: str) -> Predecessor | None:
-        """Return the version that must reach the marker before version `name` publishes after it."""
-        return Predecessor(self.other, self.floor) if self.live and self.other != name else None
+    def predecessor(self, version: ModelVersion) -> Predecessor | None:
+        """Return the version that must reach the marker before `version` publishes after it."""
+        if not self.live or self.other == version.name:
+            return None
+        return Predecessor(self.other, self.floor - version.seq_base)
 
 
 def initial_role(version: ModelVersion) -> Role:
@@ -109,7 +115,7 @@ class Cutover:
         self._versions, self._wait_for = versions, wait_for
         row = ROLE.read(store)
         self._role = initial_role(versions.registration) if row is None else Role(*row)
-        wait_for(self._role.predecessor(versions.registration.name))
+        wait_for(self._role.predecessor(versions.registration))
 
     @property
     def silent(self) -> bool:
@@ -123,9 +129,9 @@ class Cutover:
 
     def begin_batch(self, out: Outcome) -> None:
         """Complete a takeover: a batch is processed only when the wait for the predecessor is over."""
-        name = self._versions.registration.name
-        if self._role.predecessor(name) is not None:
-            self._role = self._role._replace(other=name)
+        entry = self._versions.registration
+        if self._role.predecessor(entry) is not None:
+            self._role = self._role._replace(other=entry.name)
             out.rows.append(ROLE.row(self._role))
 
     def split(self, records: Sequence[Record]) -> Iterator[tuple[Sequence[Record], PlacedMarker | None]]:
@@ -141,7 +147,7 @@ class Cutover:
         marker, record = placed
         was_live, entry = self._role.live, self._versions.registration
         self._role = self._role.after(marker, record.offset, entry)
-        self._wait_for(self._role.predecessor(entry.name))
+        self._wait_for(self._role.predecessor(entry))
         out.rows.append(ROLE.row(self._role))
         _LOG.info(
             "switch_applied",

@@ -201,6 +201,7 @@ def registered(settings: Settings, register: Register, starts: tuple[int, ...] =
             live=register.live,
             registered_at_ms=now_ms(),
             starts=starts,
+            seq_base=max((known.seq_base for known in register.versions.values()), default=0),
         )
         enter(settings, entry)
         register.versions[name] = entry

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from schemas.codec import encode
 from schemas.versions import MARKER_KEY, SwitchMarker
@@ -40,6 +41,14 @@ def test_a_marker_with_a_former_number_changes_nothing(late: SwitchMarker) -> No
     entry = version("blue")
     role = initial_role(entry).after(marker(2, "blue"), 41, entry)
     assert role.after(late, 50, entry) is role
+
+
+def test_numbers_go_on_where_a_split_log_begins_anew() -> None:
+    """Offsets begin at 0, pages do not: what takes over numbers from above all pages of before."""
+    entry = structs.replace(version("blue"), seq_base=500)
+    role = initial_role(entry).after(marker(1, "blue"), 41, entry)
+    assert role == Role(1, 541, live=True, other="1")
+    assert role.predecessor(entry) == Predecessor("1", 41)
 
 
 def _versioned(name: str, known: set[tuple[int, str]]) -> Line:

@@ -78,6 +78,14 @@ def test_the_switch_away_from_a_version_is_found(switches: list[tuple[int, str]]
     assert (found and found.epoch) == away
 
 
+def test_a_new_version_knows_the_numbers_of_before_a_split(settings: Settings) -> None:
+    """Of a log that was split, every version has the number that no page of before had exceeded."""
+    enter(settings, ModelVersion(name="1", fingerprint="f", epoch=0, registered_at_ms=AT, seq_base=500))
+    blue = settings.model_copy(update={"model_version": "blue"})
+    assert registered(blue, read_register(blue)).seq_base == 500
+    assert read_register(blue).versions["blue"].seq_base == 500
+
+
 def test_another_configuration_is_refused_and_told_the_way(settings: Settings) -> None:
     """The message names a version of its own and the command that goes on with what was learned."""
     first = registered(settings, read_register(settings))
