@@ -41,7 +41,7 @@ TAIL: Final = 1.3
 PARTITIONS: Final = (12, 24, 48, 96, 192, 384, 768)
 """Numbers with many divisors, so that workers get equal shares."""
 GROWTH: Final = 4
-"""Partitions for each worker of today: to have more later, all topics are written anew (ADR 69)."""
+"""Partitions for each worker of today: to have more later, all topics are written anew (ADR 60)."""
 PARTITION_USE: Final = 0.25
 """Share of a core that events of one partition may take: its batches follow each other, viewers differ."""
 TAKEOVER_S: Final = 60.0

@@ -1,4 +1,4 @@
-"""More partitions for an installation that has state (`nearline topics split`, ADR 69).
+"""More partitions for an installation that has state (`nearline topics split`, ADR 60).
 
 Keys move when a topic gets more partitions, and their state would stay behind. So the topics are written
 anew, under another prefix, with a multiple of the partitions: each partition is split into *children*, and a
