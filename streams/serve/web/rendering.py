@@ -64,8 +64,8 @@ def moment(text: str | None) -> str:
 
     Examples
     --------
-    >>> moment("2026-11-25T11:40:18+00:00"), moment(None)
-    ('2026-11-25 11:40', '\\u2013')
+    >>> moment("2026-11-25T11:40:18+00:00"), moment(None) == "\N{EN DASH}"
+    ('2026-11-25 11:40', True)
     """
     return text[:16].replace("T", " ") if text else "\N{EN DASH}"
 
