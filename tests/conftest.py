@@ -22,6 +22,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from online_models.warm_up import warm_up
 from streams.config.settings import Settings
 from streams.errors import JarsError, JavaMissingError, MavenMissingError
 from streams.ops.local_kafka.cluster import KafkaCluster
@@ -75,11 +76,14 @@ def pytest_collection() -> None:
     gc.disable()
 
 
-def pytest_collection_finish() -> None:
-    """Keep the collector from what is imported by now: the tests of all modules, and all libraries.
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Load the kernels that the forks of this process will share: a second of CPU for each.
 
-    It would visit them again and again: 1,170 tests took 52 s of CPU so, and take 31.
+    And keep the garbage collector from what is there by now, the tests of all modules and all libraries. It
+    would visit them again and again: 1,170 tests took 52 s of CPU so, and take 31.
     """
+    if session.config.getoption("--processes", 0):
+        warm_up()
     gc.collect()
     gc.freeze()
     gc.enable()
