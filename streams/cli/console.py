@@ -117,10 +117,12 @@ def figures(title: str, document: Mapping[str, object]) -> "Table":
 
     Examples
     --------
-    >>> human().print(figures("run", {"events": 1234, "freshness_ms": {"p50": 12.345, "p99": None}}))
+    >>> found = {"events": 1234, "freshness_ms": {"p50": 12.345, "p99": None}, "complete": True}
+    >>> human().print(figures("run", found))
              run
      events        1,234
      freshness_ms  p50 12.35 · p99 -
+     complete      yes
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -136,6 +138,8 @@ def _figure(value: object) -> str:
         return " · ".join(f"{name} {_figure(part)}" for name, part in value.items())
     if isinstance(value, float) and value == value:  # noqa: PLR0124 - not NaN
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004 - digits shown
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else "-" if value is None else str(value)
 
 

@@ -1,6 +1,8 @@
 """`nearline import`: own titles and history from files."""
 
 import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -180,7 +182,7 @@ def _import(
             **summary.document(), "dry_run": dry_run, "rejected": faults.count,
             "mapping": str(place), "report": str(rejects) if faults.count else None,
         }  # fmt: skip
-        console.print(figures(f"nearline import {kind}", document))
+        console.print(figures(f"nearline import {kind}", _dated(document)))
         _conclude(console, summary, faults)
     causes = [{"column": c, "cause": why, "rows": n} for (c, why), n in faults.causes.most_common()]
     write_json(json, {**document, "causes": causes})
@@ -260,6 +262,22 @@ def _mapping_table(mapping: "ColumnMapping", rows: "Block", origin: str) -> "Tab
     unused = [name for name in rows.columns if name not in mapping.columns.values()]
     table.caption = f"not imported: {', '.join(unused)}" if unused else None
     return table
+
+
+def _dated(document: Mapping[str, object]) -> dict[str, object]:
+    """Return a document with dates in place of times in milliseconds.
+
+    Examples
+    --------
+    >>> _dated({"rows": 1, "first_ms": 1_788_339_625_000, "last_ms": None})
+    {'rows': 1, 'first': '2026-09-02 09:00 UTC', 'last': None}
+    """
+    return {
+        name.removesuffix("_ms"): f"{datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+        if name.endswith("_ms") and isinstance(value, int)
+        else value
+        for name, value in document.items()
+    }
 
 
 def _conclude(console: "Console", summary: "ImportSummary", faults: "Faults") -> None:
