@@ -9,6 +9,9 @@ are positive. The second falls when playback fails or a producer reports wrong w
 rate, which looks at positive judgements alone, may well stay.
 """
 
+import math
+import time
+from collections.abc import Callable
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from threading import Lock
@@ -30,6 +33,9 @@ SHOWN = ("blend", "popularity")
 """Rankings that are exported."""
 SERIES = ("hit_rate", "liked_share")
 """What is watched for drift: tested watches that are hits, and judgements that are likes, not rejections."""
+SAID_S = 60.0
+"""Seconds between two log lines about a series: an imported history of months drifts all the time, and the
+metric counts each alarm."""
 FADE = 0.999
 """Decay per tested event of the moving rate: it covers about the last thousand."""
 
@@ -41,6 +47,8 @@ class Quality:
     ----------
     metrics
         Show rates, counts and alarms.
+    clock
+        Paces log lines. Default: `time.monotonic`.
 
     Examples
     --------
@@ -52,7 +60,8 @@ class Quality:
     (2, {'blend': 1, 'popularity': 0})
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._said_at = clock, dict.fromkeys(SERIES, -math.inf)
         self.tested = 0
         self.hits = dict.fromkeys(SHOWN, 0)
         self._metrics = metrics
@@ -93,8 +102,14 @@ class Quality:
             detector.update(one)
             if detector.drift_detected:
                 self._metrics.drift.labels(series).inc()
-                now, window = round(detector.estimation, 4), int(detector.width)
-                _LOG.warning("drift_detected", series=series, now=now, window=window)
+                self._say(series, round(detector.estimation, 4), int(detector.width))
+
+    def _say(self, series: str, now: float, window: int) -> None:
+        """Log an alarm, at most once a minute."""
+        at = self._clock()
+        if at - self._said_at[series] >= SAID_S:
+            self._said_at[series] = at
+            _LOG.warning("drift_detected", series=series, now=now, window=window)
 
 
 def _new_adwin() -> Any:  # noqa: ANN401 - River's classes have no types

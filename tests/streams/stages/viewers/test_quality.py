@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from online_models.feedback.reward_function import Action
 from online_models.recommender import COLUMNS
@@ -92,3 +93,18 @@ def test_playback_that_fails_rings_though_the_hit_rate_stays() -> None:
     judge(0.2)
     assert 1 <= _alarms(metrics, "liked_share") <= 5
     assert not _alarms(metrics, "hit_rate")
+
+
+def test_alarms_of_a_history_are_counted_and_said_once_a_minute() -> None:
+    """Months of drift in seconds: the metric has each alarm, the log a line a minute."""
+    rng, metrics, now = np.random.default_rng(5), Metrics(), [0.0]
+    quality = Quality(metrics, lambda: now[0])
+    with capture_logs() as logs:
+        for n in range(12):
+            quality.add(_ranks(rng.random(1_000) < (0.5, 0.05)[n % 2]))
+        assert _alarms(metrics, "hit_rate") >= 6
+        assert [line["event"] for line in logs] == ["drift_detected"]
+        now[0] = 60.0
+        for n in range(2):
+            quality.add(_ranks(rng.random(1_000) < (0.5, 0.05)[n % 2]))
+    assert len(logs) == 2
