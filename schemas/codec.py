@@ -73,6 +73,9 @@ __all__ = [
 Headers = Sequence[tuple[str, bytes]]
 """Headers of a record, in the form of aiokafka and confluent-kafka."""
 
+_FRAMED: Final = (
+    "expected one JSON object behind the framing; Avro is read where the worker knows the registry"
+)
 _FRAME: Final = 5
 """Magic byte 0x00 and a 4-byte big-endian schema id: Confluent's wire format."""
 
@@ -463,6 +466,8 @@ def _decode(decoder: msgspec.json.Decoder[M], value: bytes | None, limit: int) -
         message = decoder.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         failure = diagnose(error, payload)
+        if failure.reason is Reason.MALFORMED and payload is not value:
+            failure = DecodeError(Reason.MALFORMED, None, _FRAMED)
     else:
         # an int is found 7 times faster than bytes (measured)
         if _BACKSLASH not in payload and _DEL not in payload:

@@ -19,6 +19,14 @@ def test_confluent_framing_is_stripped() -> None:
     assert decode_event(FRAME + NAMED) == decode_event(NAMED)
 
 
+def test_what_is_no_json_behind_the_framing_is_perhaps_avro() -> None:
+    """The reason says what to do about it; without framing there is nothing to add."""
+    for value, about in ((b"\0\0\0\0\x07\x08play", "registry"), (b"\x08play", "JSON object$")):
+        with pytest.raises(DecodeError, match=about) as refusal:
+            decode_event(value)
+        assert refusal.value.reason is Reason.MALFORMED
+
+
 def test_ce_id_names_an_event_without_an_id() -> None:
     """A CloudEvents producer need not repeat its envelope's id in the payload, framed or not."""
     headers = [("traceparent", b"00-1"), ("ce_id", b"envelope"), ("ce_id", b"second")]
