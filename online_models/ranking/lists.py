@@ -19,7 +19,7 @@ from online_models.learners.stated_preferences import StatedPreferences
 from online_models.ranking.exploration import draw_last, mark_draws
 from online_models.ranking.scorer import HAS_STATED, TASTE, TRAITS, blend_row, look_up, rank_block
 from online_models.ranking.shared_scores import SharedScores
-from online_models.ranking.shortlist import rank_shortlists
+from online_models.ranking.shortlist import ShortlistMemory, rank_shortlists
 from online_models.ranking.tag_places import find_voters
 from online_models.ranking.tag_table import TaggedTitles
 from online_models.tables.layout import DAY_MS, F4, I4, U1, Lists, Shared
@@ -34,6 +34,9 @@ FEW = 16
 """Viewers up to which the product is computed transposed, titles times viewers: BLAS then copies the few
 viewers into its own order, not the many titles. Of 10,000 titles a viewer's products take 27 us among 8 (46
 otherwise), 57 of two (154)."""
+
+
+_MEMORY = ShortlistMemory()
 
 
 class Prepared(NamedTuple):
@@ -199,8 +202,9 @@ class ListRanker:
         some = np.flatnonzero(apart == 0).astype(np.int32)
         x, _, shared = prepared
         norm = titles.norms.of(titles.arrays.out[: shared.dense.shape[1]])
+        at, stamp = _MEMORY.of(titles.params, shared.dense, out.title.shape[1], slots.size)
         done = rank_shortlists(
-            titles.arrays, viewers, titles.params, slots, some, x, norm, shared, now_ms, draws, out
+            titles.arrays, viewers, titles.params, slots, some, x, norm, shared, now_ms, draws, at, stamp, out
         )
         return np.concatenate([some[done:], np.flatnonzero(apart).astype(np.int32)])
 

@@ -12,16 +12,25 @@ multiplied, of 100,000 43; of MovieLens-100K's 1,447, where popularity decides l
 There the product of whole matrices (``ranking.scorer.rank_block``) is faster: ``MAX_SHARE`` decides.
 """
 
+from threading import local
 from typing import NamedTuple
 
 import numpy as np
 
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
+from online_models.ranking.title_blocks import (
+    LARGE,
+    SPAN,
+    bound_blocks,
+    in_reach,
+    in_reach_of_blocks,
+    keep_best_of_blocks,
+)
 from online_models.tables.codes import NOT_DRAWN
 from online_models.tables.history import mark_known, recent_items, session_items_at
-from online_models.tables.layout import F4, I4, CoWatchScratch, Lists, Params, Real, Shared, Titles, Viewers
-from online_models.tables.top_k import BLOCK, NO_TITLE, end_list, enter, keep_best
+from online_models.tables.layout import F4, I4, CoWatchScratch, Lists, Params, Shared, Titles, Viewers
+from online_models.tables.top_k import NO_TITLE, end_list, enter, keep_best
 from online_models.tables.vector_norms import NORM_MARGIN
 
 PROBED = 32
@@ -34,7 +43,7 @@ ROUNDING = np.float32(1e-6)
 
 
 class ShortlistScratch(NamedTuple):
-    """Working memory of a batch: one per call."""
+    """Working memory of a batch."""
 
     near: CoWatchScratch
     away: CoWatchScratch
@@ -45,19 +54,61 @@ class ShortlistScratch(NamedTuple):
     """[T + 1] titles that may reach the list."""
     head: I4
     """[C, H] titles of the highest ``dense`` of each group, then -1."""
+    most: F4
+    """[C, B] maxima of ``dense`` in blocks of titles (`ranking.title_blocks`); no blocks of few titles."""
+    longest: F4
+    """[B] maxima of the lengths of titles' vectors."""
+    blocks: I4
+    """[B + 1] working memory."""
+
+
+class ShortlistMemory(local):
+    """Working memory of a thread, kept from batch to batch: of a million titles it is 28 MB of new pages.
+
+    What is zero between viewers is zero between batches, too, and stamps go on.
+    """
+
+    def __init__(self) -> None:
+        self._near: CoWatchScratch | None = None
+        self._away = self._far = np.empty(0, np.int32)
+        self._extra = np.empty(0, np.float32)
+        self._stamp = 0
+
+    def of(self, params: Params, dense: F4, n: int, viewers: int) -> tuple[ShortlistScratch, int]:
+        """Return working memory for lists of ``n``, and the number below the stamps of a batch."""
+        groups, size = dense.shape
+        near = self._near
+        if near is None or near.near.size != size or near.history.size != params.history:
+            self._near = near = sparse_scratch(params, size)
+            self._away, self._far = np.empty(size + 1, np.int32), np.empty(size + 1, np.int32)
+            self._extra, self._stamp = np.zeros(size, np.float32), 0
+        if self._stamp + viewers >= np.iinfo(np.int32).max:
+            near.near[:] = 0
+            self._stamp = 0
+        stamp, self._stamp = self._stamp, self._stamp + viewers
+        away = CoWatchScratch(near.score, self._away, near.near, near.history)
+        spans = -(-size // SPAN) if size >= LARGE else 0
+        return ShortlistScratch(
+            near, away, self._extra, self._far,
+            head=np.full((groups, 2 * n), -1, np.int32),
+            most=np.empty((groups, spans), np.float32),
+            longest=np.empty(spans, np.float32),
+            blocks=np.empty(spans + 1, np.int32),
+        ), stamp  # fmt: skip
 
 
 @jit
-def shortlist_scratch(params: Params, dense: F4, n: int) -> ShortlistScratch:
-    """Allocate working memory for lists of ``n``, and find the ``2 n`` best titles of each group."""
-    size = dense.shape[1]
-    near, again = sparse_scratch(params, size), np.empty(size + 1, np.int32)
-    head, best = np.full((dense.shape[0], 2 * n), -1, np.int32), np.empty(2 * n, np.float32)
-    for g in range(head.shape[0]):
+def find_heads(dense: F4, norm: F4, at: ShortlistScratch) -> None:
+    """Find the best titles of each group, and the bounds of blocks where there are many titles."""
+    best, spans = np.empty(at.head.shape[1], np.float32), at.longest.size
+    if spans > 0:
+        bound_blocks(dense, norm, at.most, at.longest)
+    for g in range(dense.shape[0]):
         best[:] = -np.inf
-        keep_best(dense[g], head[g], best)
-    away = CoWatchScratch(near.score, again, near.near, near.history)
-    return ShortlistScratch(near, away, np.zeros(size, np.float32), np.empty(size + 1, np.int32), head)
+        if spans > 0:
+            keep_best_of_blocks(dense[g], at.most[g], at.head[g], best)
+        else:
+            keep_best(dense[g], at.head[g], best)
 
 
 @jit_inline
@@ -99,32 +150,11 @@ def offer(
 
 
 @jit_no_alloc
-def in_reach(dense: F4, length: float, norm: F4, least: Real, out: I4) -> int:
-    """Write the titles that may reach the least score into ``out`` [T + 1], by row; return their number.
-
-    ``BLOCK`` titles are compared at a time, as one vector instruction. If any may, all are written without a
-    branch: each overwrites the last one unless that was counted.
-    """
-    m, whole = 0, dense.size // BLOCK * BLOCK
-    for a in range(0, whole, BLOCK):
-        better = np.int32(0)
-        for k in range(BLOCK):
-            better |= np.int32(dense[a + k] + length * norm[a + k] >= least)
-        for t in range(a, a + BLOCK if better else a):
-            out[m] = t
-            m += dense[t] + length * norm[t] >= least
-    for t in range(whole, dense.size):
-        out[m] = t
-        m += dense[t] + length * norm[t] >= least
-    return m
-
-
-@jit_no_alloc
 def best_of_few(
-    titles: Titles, x: F4, norm: F4, dense: F4, head: I4, m: int, at: ShortlistScratch, title: I4, score: F4
+    titles: Titles, x: F4, norm: F4, dense: F4, group: int, m: int, at: ShortlistScratch, title: I4, score: F4
 ) -> tuple[int, int]:
     """Make a viewer's list; return the number of products, and the number of titles in ``at.far``."""
-    length, extra = np.float32(0.0), at.extra
+    length, extra, head = np.float32(0.0), at.extra, at.head[group]
     for f in range(x.size):
         length += x[f] * x[f]
     length = NORM_MARGIN * np.sqrt(length)
@@ -132,7 +162,11 @@ def best_of_few(
     title[:] = NO_TITLE
     done = offer(titles, x, length, norm, dense, extra, head, head.size, title, score)
     done += offer(titles, x, length, norm, dense, extra, at.near.touched, m, title, score)
-    n = in_reach(dense, length, norm, least_so_far(score), at.far)
+    least, most = least_so_far(score), at.most[group]
+    if at.longest.size > 0:
+        n = in_reach_of_blocks(dense, length, norm, least, most, at.longest, at.blocks, at.far)
+    else:
+        n = in_reach(dense, length, norm, least, at.far)
     # The bound leaves out ``extra``: if it is above 0 the title was scored above, if below the bound still
     # holds
     done += offer(titles, x, length, norm, dense, extra, at.far, n, title, score)
@@ -177,6 +211,8 @@ def rank_shortlists(
     shared: Shared,
     now: int,
     draws: bool,
+    at: ShortlistScratch,
+    stamp: int,
     out: Lists,
 ) -> int:
     """Make the lists [n, L] of ``some`` of a batch's viewers, as ``ranking.scorer.rank_block`` does.
@@ -184,9 +220,10 @@ def rank_shortlists(
     Returns the number of lists made: it stops after ``PROBED`` if whole matrices are faster. ``x`` [n, D] are
     the representations (``ranking.scorer.look_up``), ``norm`` [T] the lengths of the titles' vectors. If
     ``draws``, lists of this batch may end in a drawn title, and ``drawn`` of these lists becomes
-    ``NOT_DRAWN``.
+    ``NOT_DRAWN``. ``at`` and ``stamp`` are those of `ShortlistMemory.of`.
     """
-    at, total = shortlist_scratch(params, shared.dense, out.title.shape[1]), 0
+    total = 0
+    find_heads(shared.dense, norm, at)
     for i in range(some.size):
         if i == PROBED and total > PROBED * MAX_SHARE * norm.size:
             return PROBED
@@ -202,8 +239,8 @@ def rank_shortlists(
             m = add_cowatch(titles, params, at.near, depth, fresh, n, w, shared.backoff, at.extra, at.extra)
             if params.rejection > 0:
                 less = subtract_rejected(titles, viewers, params, v, now, n, at.away, at.extra)
-        done, far = best_of_few(titles, x[q], norm, dense, head, m, at, title, out.score[q])
-        explain(titles, at.near, min(depth, params.seeds), q + 1, title, out.reason[q])
+        done, far = best_of_few(titles, x[q], norm, dense, group, m, at, title, out.score[q])
+        explain(titles, at.near, min(depth, params.seeds), stamp + q + 1, title, out.reason[q])
         if draws and title[title.size - 1] >= 0 and (done > title.size or is_left(dense, at.extra)):
             out.drawn[q] = NOT_DRAWN
         clear(viewers, v, head, m, less, far, at)

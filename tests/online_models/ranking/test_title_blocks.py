@@ -1,0 +1,97 @@
+"""Bounds of blocks of titles: what they leave out is exactly what no title's own bound lets through."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from online_models.config import ModelConfig
+from online_models.ranking import shortlist
+from online_models.ranking.shortlist import ShortlistMemory
+from online_models.ranking.title_blocks import (
+    SPAN,
+    bound_blocks,
+    in_reach,
+    in_reach_of_blocks,
+    keep_best_of_blocks,
+)
+from online_models.tables.titles import TitleTable
+from online_models.tables.top_k import keep_best
+from tests.online_models.ranking.test_lists import NOW, is_right, world
+
+
+@settings(deadline=None)
+@given(
+    titles=st.integers(0, 5 * SPAN + 3),
+    length=st.floats(0, 3, width=32),
+    gone=st.sampled_from([0.0, 0.5, 0.99, 1.0]),
+    place=st.floats(0, 1),
+    seed=st.integers(0, 2**16),
+)
+def test_blocks_find_the_titles_that_one_pass_finds(
+    titles: int, length: float, gone: float, place: float, seed: int
+) -> None:
+    """Whatever the scores, forbidden titles among them, and wherever the list ends."""
+    rng = np.random.default_rng(seed)
+    dense = rng.normal(0, 1, (2, titles)).astype(np.float32)
+    dense[:, rng.random(titles) < gone] = -np.inf
+    norm = rng.random(titles).astype(np.float32)
+    spans = -(-titles // SPAN)
+    most, longest = np.empty((2, spans), np.float32), np.empty(spans, np.float32)
+    bound_blocks(dense, norm, most, longest)
+    edges = range(0, titles, SPAN)
+    assert most.tolist() == [[max(row[a : a + SPAN]) for a in edges] for row in dense.tolist()]
+    assert longest.tolist() == [max(norm[a : a + SPAN].tolist()) for a in edges]
+    blocks = np.empty(spans + 1, np.int32)
+    found, expected = np.empty((2, titles + 1), np.int32)
+    for g in range(2):
+        bounds = dense[g] + length * norm
+        shown = bounds[np.isfinite(bounds)]
+        least = np.float32(np.quantile(shown, place) if shown.size else 0.0)
+        n = in_reach(dense[g], length, norm, least, expected)
+        m = in_reach_of_blocks(dense[g], length, norm, least, most[g], longest, blocks, found)
+        assert found[:m].tolist() == expected[:n].tolist()
+        title, score = np.full((2, 40), -1, np.int32), np.full((2, 40), -np.inf, np.float32)
+        keep_best(dense[g], title[0], score[0])
+        keep_best_of_blocks(dense[g], most[g], title[1], score[1])
+        assert title[0].tolist() == title[1].tolist()
+        assert score[0].tolist() == score[1].tolist()
+
+
+@pytest.mark.parametrize(("taste", "aligned"), [(0.03, False), (0.3, False), (0.3, True)])
+def test_lists_are_the_same_with_blocks_and_without(
+    monkeypatch: pytest.MonkeyPatch, taste: float, *, aligned: bool
+) -> None:
+    """Of few titles as of many: to the byte, and what sorting all scores gives."""
+    side, slots = world(titles=5 * SPAN + 3, viewers=40, taste=taste, gone=0.2, aligned=aligned)
+    without = side.rank(slots, NOW, 20)
+    monkeypatch.setattr(shortlist, "LARGE", 1)
+    blocks, found = [], ShortlistMemory.of
+
+    def recorded(*given: Any) -> Any:
+        at, stamp = found(*given)
+        blocks.append(at.longest.size)
+        return at, stamp
+
+    monkeypatch.setattr(ShortlistMemory, "of", recorded)
+    made = side.rank(slots, NOW, 20)
+    assert blocks == [6]
+    for name in ("title", "score", "reason"):
+        assert getattr(made, name).tolist() == getattr(without, name).tolist()
+    is_right(made, 0, side, int(slots[0]))
+
+
+def test_memory_goes_on_from_batch_to_batch() -> None:
+    """Stamps of a later batch are above those of an earlier one, and begin anew before they overflow."""
+    memory, params = ShortlistMemory(), TitleTable(ModelConfig()).params
+    dense = np.zeros((1, 9), np.float32)
+    first, stamp = memory.of(params, dense, 5, 100)
+    again, later = memory.of(params, dense, 5, 100)
+    assert first.extra is again.extra
+    assert (stamp, later) == (0, 100)
+    again.near.near[3] = 150
+    assert memory.of(params, dense, 5, np.iinfo(np.int32).max - 200)[1] == 0
+    assert not again.near.near.any()
+    assert memory.of(params, np.zeros((1, 10), np.float32), 5, 1)[0].extra.size == 10
