@@ -37,7 +37,7 @@ def titles_copy() -> dict[str, Any]:
     settings = Settings(page_interval_s=60.0, page={"rows": 1})
     source, labels = _replica(settings), [_title(one) for one in catalog()]
     source.take_titles(labels)
-    written, batches = _learned(settings, source)
+    written, batches = learned(settings, source)
     del source
     gc.collect()
     before = _resident()
@@ -73,7 +73,9 @@ def _title(title: Any) -> Any:
     return message(title.title_id.encode(), encode(title))
 
 
-def _learned(settings: Settings, source: Replica) -> tuple[dict[int, list[int]], list[list[Any]]]:
+def learned(
+    settings: Settings, source: Replica, events: int = EVENTS
+) -> tuple[dict[int, list[int]], list[list[Any]]]:
     """Let both stages learn; return rows a batch by its size, and the rows of each batch."""
     stage = ViewersStage(settings, source, partitions=1, metrics=Metrics())
     viewers = stage.step(0, Rows())  # type: ignore[arg-type]
@@ -82,7 +84,7 @@ def _learned(settings: Settings, source: Replica) -> tuple[dict[int, list[int]],
     batches: list[list[Any]] = []
     records = [
         record(encode(e), e.viewer_id.encode(), offset=n, timestamp=e.event_time_ms)
-        for n, e in enumerate(stops(EVENTS))
+        for n, e in enumerate(stops(events))
     ]
     at = 0
     while at < len(records):

@@ -15,6 +15,7 @@ ROWS: Mapping[str, Callable[[Need], str]] = {
     "workers": lambda n: f"{n.workers}",
     "cores, one for each": lambda n: f"{n.workers}, {n.busy_cores:,.1f} busy",
     "of these for replicas of titles": lambda n: f"{n.replica_cores:,.1f}",
+    "rows that replicas read": lambda n: f"{n.replica_rows_s:,.0f}/s, {n.replica_mb_s:,.0f} MB/s",
     "NEARLINE_TITLES_FLOOR_S": lambda n: f"{n.titles_floor_s:g}",
     "memory of a worker": lambda n: f"{n.worker_memory_gb:,.1f} GB",
     "disk of a worker": lambda n: f"{n.worker_disk_gb:,.1f} GB",

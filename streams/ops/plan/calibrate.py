@@ -28,7 +28,7 @@ from streams.config.settings import child_environment
 from streams.errors import ReplayStalledError
 from streams.kafka.produce import EventProducer
 from streams.ops.plan.constants import SHIPPED, BySize, Constants, Range
-from streams.ops.plan.model import changed_titles
+from streams.ops.plan.model import changed_titles, written_rows
 from streams.ops.runs.pacing import Speed, paced
 from streams.ops.runs.worker_process import WorkerProcess, make_topics, own_cluster
 
@@ -118,12 +118,13 @@ def solve(runs: dict[str, WorkerRun], learn_us: float, list_us: float) -> dict[s
     >>> {name: round(value) for name, value in found.items()}
     {'event_us': 30, 'batch_us': 3000, 'page_us': 200, 'commit_ms': 5}
     """
-    row = SHIPPED.title_row_us.usual + SHIPPED.replica_row_us.usual
 
     def rest(run: WorkerRun) -> float:
         """Return the microseconds that neither learning nor lists nor titles' rows explain."""
-        rows = run.title_batches * changed_titles(TITLES, run.events / max(1.0, run.title_batches))
-        return run.cpu_s * 1e6 - run.events * learn_us - run.lists * list_us - rows * row
+        batch = run.events / max(1.0, run.title_batches)
+        rows = changed_titles(TITLES, batch) * SHIPPED.title_row_us.usual
+        rows += written_rows(TITLES, batch) * SHIPPED.replica_row_us.usual
+        return run.cpu_s * 1e6 - run.events * learn_us - run.lists * list_us - run.title_batches * rows
 
     burst, slow, pages = runs["burst"], runs["slow"], runs["pages"]
     sides = np.array([[burst.events, burst.batches], [slow.events, slow.batches]])

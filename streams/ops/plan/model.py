@@ -5,7 +5,9 @@ The model is a sum of costs that are proportional to something that is counted::
     cores = events/s x (event + learning by titles)       each event, once
           + pages/s x (list by titles + page)             viewers whose taste has moved, at most one a second
           + batches/s x batch                             in each partition one follows the other
-          + title rows/s x (owner + workers x replica)    every worker reads every changed title
+          + titles/s x owner                              those that events are about
+          + workers x (fixed + rows/s x replica)          every worker reads every changed row
+    brokers = events/s x broker + title rows/s x workers x fan-out
 
 A worker is a process that fills one core. A batch begins when the one before it has ended, so batches take
 what the events leave of the core: the fewer workers, the longer a batch waits, and the more events it has.
@@ -24,7 +26,7 @@ from msgspec import Struct, structs
 from streams.errors import SettingsError
 from streams.ops.plan.constants import Constants
 
-__all__ = ["Demand", "Need", "Plan", "changed_titles", "needs", "plan", "sensitivities"]
+__all__ = ["Demand", "Need", "Plan", "changed_titles", "needs", "plan", "sensitivities", "written_rows"]
 
 FLOORS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """NEARLINE_TITLES_FLOOR_S: the longer between two batches of titles, the fewer rows for the replicas."""
@@ -32,16 +34,23 @@ REPLICA_USE: Final = 0.15
 """Share of a worker's core that may go into its replica of the titles before a longer floor is taken."""
 ZIPF: Final = 1.2
 """Exponent of the popularity of titles, as in the benchmarks."""
+NAMED: Final = 2.2
+"""Titles that signals name for each that the events are about: fitted to the rows that ADR 58 counted."""
+DRIFTED: Final = 500
+"""`online_models.learners.title_side.MOST_DRIFTED`, without loading its kernels."""
 USE: Final = 0.6
 """Share of a worker's core that events may take: bursts, restores and a lost worker need the rest."""
+LEAST_USE: Final = 0.05
+"""Share of a core that is left for events where replicas take nearly all: workers do hardly anything else."""
 FETCH_MS: Final = 10.0
 """A record waits for at most that long at the broker (fetch.wait.max.ms), and a page to be read again."""
 TAIL: Final = 1.3
 """The 99th percentile over twice the mean of a cycle: batches vary by what else the machine does."""
 PARTITIONS: Final = (12, 24, 48, 96, 192, 384, 768)
 """Numbers with many divisors, so that workers get equal shares."""
-GROWTH: Final = 4
-"""Partitions for each worker of today: to have more later, all topics are written anew (ADR 60)."""
+GROWTH: Final = 2
+"""Partitions for each worker of today: a lost one is shared out, and twice the workers have one each. To have
+more later, all topics are written anew (ADR 60)."""
 PARTITION_USE: Final = 0.25
 """Share of a core that events of one partition may take: its batches follow each other, viewers differ."""
 TAKEOVER_S: Final = 60.0
@@ -114,6 +123,8 @@ class Need(Struct, frozen=True, kw_only=True):
         Until the partitions of a lost worker are restored by the others.
     replica_cores
         CPU of all workers for their replicas of the titles: it grows with workers and with what they learn.
+    replica_rows_s, replica_mb_s, replica_broker_cores
+        Rows that all replicas read a second, and what of the brokers' output and CPU that is.
     """
 
     partitions: int
@@ -130,6 +141,9 @@ class Need(Struct, frozen=True, kw_only=True):
     freshness_p99_ms: float
     restore_s: float
     replica_cores: float
+    replica_rows_s: float
+    replica_mb_s: float
+    replica_broker_cores: float
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -154,6 +168,18 @@ def changed_titles(titles: int, events: float) -> float:
     share = ranks**-ZIPF
     share /= float((share * widths).sum())
     return float((widths * -np.expm1(-events * share)).sum())
+
+
+def written_rows(titles: int, events: float) -> float:
+    """Return the rows that a batch of the titles stage writes: named titles, and those that drifted.
+
+    Examples
+    --------
+    >>> round(written_rows(10_000, 100)), round(written_rows(10_000, 1_000))  # counted: 600 and 1,530
+    (617, 1376)
+    """
+    named = NAMED * changed_titles(titles, events)
+    return min(float(titles), named + max(DRIFTED, named))
 
 
 def needs(
@@ -181,7 +207,7 @@ def needs(
         No number of workers gives the wanted freshness.
     """
     costs = _Costs.of(demand, constants, place)
-    count = partitions or _partitions(demand, constants, place, costs.shared)
+    count = partitions or _partitions(demand, constants, place, costs)
     least = workers or costs.workers(demand, count)
     return _sized(demand, constants, place, costs, partitions=max(count, least), workers=least)
 
@@ -195,7 +221,9 @@ class _Costs(Struct, frozen=True, kw_only=True):
     """Share of its core that each worker needs for its replica."""
     floor_s: float
     rows: float
-    """Changed rows of titles a second."""
+    """Titles a second that events are about."""
+    written: float
+    """Rows of titles a second that every replica reads."""
     batch_s: float
     commit_s: float
 
@@ -207,14 +235,16 @@ class _Costs(Struct, frozen=True, kw_only=True):
         events = demand.events_per_s * (event + demand.pages_per_event * page) / 1e6
         row_s = constants.replica_row_us.at(place) / 1e6
         for floor_s in FLOORS_S:
-            rows = changed_titles(demand.titles, demand.events_per_s * floor_s) / floor_s
-            if rows * row_s <= REPLICA_USE:
+            written = written_rows(demand.titles, demand.events_per_s * floor_s) / floor_s
+            if written * row_s <= REPLICA_USE:
                 break
+        rows = changed_titles(demand.titles, demand.events_per_s * floor_s) / floor_s
         return cls(
             shared=events + rows * constants.title_row_us.at(place) / 1e6,
-            replica=rows * row_s,
+            replica=constants.replica_cores.at(place) + written * row_s,
             floor_s=floor_s,
             rows=rows,
+            written=written,
             batch_s=constants.batch_us.at(place) / 1e6,
             commit_s=constants.commit_ms.at(place) / 1e3,
         )
@@ -231,12 +261,12 @@ class _Costs(Struct, frozen=True, kw_only=True):
             raise SettingsError(what, why=why, next_step="give a longer --p99, or faster brokers")
         if self.replica >= USE:
             what = f"a replica of {demand.titles:,} titles would take {self.replica:.0%} of a worker's core"
-            why = f"{self.rows:,.0f} titles change a second, and every worker reads them all"
+            why = f"{self.written:,.0f} rows change a second, and every worker reads them all"
             raise SettingsError(
                 what, why=why, next_step="plan for fewer events: what is here is one installation"
             )
         by_freshness = (partitions * self.batch_s / spare_s + self.shared) / (1 - self.replica)
-        by_use = self.shared / (USE - self.replica)
+        by_use = self.shared / max(LEAST_USE, USE - self.replica)
         return max(2, math.ceil(max(by_freshness, by_use)))
 
     def cycle_s(self, partitions: float, use: float) -> float:
@@ -267,10 +297,10 @@ def _with(demand: Demand, name: str, value: float) -> Demand:
     return structs.replace(demand, **{name: kind(value)})
 
 
-def _partitions(demand: Demand, constants: Constants, place: float, shared: float) -> int:
-    """Return how many partitions to make: more take a pause later, so for four times the workers."""
-    by_cpu = shared / PARTITION_USE
-    by_growth = GROWTH * shared / USE
+def _partitions(demand: Demand, constants: Constants, place: float, costs: _Costs) -> int:
+    """Return how many partitions to make: more take a pause later, so for twice the workers."""
+    by_cpu = costs.shared / PARTITION_USE
+    by_growth = GROWTH * costs.shared / max(LEAST_USE, USE - costs.replica)
     by_memory = demand.viewers * demand.active / RESIDENT
     by_restore = demand.viewers / (constants.restore_rows.at(place) * TAKEOVER_S)
     wanted = max(by_cpu, by_growth, by_memory, by_restore)
@@ -291,7 +321,7 @@ def _sized(
     viewer_disk = c.viewer_disk_bytes.at(place)
     events, pages = demand.events_per_s, demand.events_per_s * demand.pages_per_event
     event_bytes, page_bytes = c.event_bytes.at(place), c.page_bytes.at(place)
-    row_bytes = costs.rows * c.title_row_bytes.at(place)
+    row_bytes, copies = costs.written * c.title_row_bytes.at(place), workers * costs.written
     written = (
         events * (event_bytes + viewer_disk / 2) + pages * page_bytes + row_bytes
     )  # rows shrink under lz4
@@ -308,11 +338,14 @@ def _sized(
         titles_floor_s=costs.floor_s,
         worker_memory_gb=memory / 1e9,
         worker_disk_gb=COMPACTION * demand.viewers / workers * viewer_disk / 1e9,
-        broker_cores=events * c.broker_us.at(place) / 1e6,
+        broker_cores=(events * c.broker_us.at(place) + copies * c.fan_out_us.at(place)) / 1e6,
         broker_in_mb_s=written * demand.replicas / 1e6,
         broker_out_mb_s=(read + written * (demand.replicas - 1)) / 1e6,
         broker_disk_gb=kept * demand.replicas / 1e9,
         freshness_p99_ms=FETCH_MS + TAIL * 2e3 * cycle_s,
         restore_s=demand.viewers / workers / c.restore_rows.at(place) / others,
         replica_cores=workers * costs.replica,
+        replica_rows_s=copies,
+        replica_mb_s=workers * row_bytes / 1e6,
+        replica_broker_cores=copies * c.fan_out_us.at(place) / 1e6,
     )

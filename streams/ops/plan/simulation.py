@@ -18,7 +18,7 @@ import numpy as np
 
 from streams.errors import SettingsError
 from streams.ops.plan.constants import Constants
-from streams.ops.plan.model import FETCH_MS, changed_titles
+from streams.ops.plan.model import FETCH_MS, changed_titles, written_rows
 from streams.ops.plan.scenarios import LoadScenario, SimulationResult, Topology
 
 __all__ = ["simulate"]
@@ -236,12 +236,13 @@ class _System:
         tick, seen = self._is.titles_floor_s, 0.0
         while True:
             yield self.env.timeout(tick)
-            rows = changed_titles(self._is.titles, self._learned - seen) if self._learned > seen else 0.0
-            seen = self._learned
+            events, seen = self._learned - seen, self._learned
+            rows = changed_titles(self._is.titles, events) if events > 0 else 0.0
             alive = [worker for worker in self._workers if worker.alive]
             if rows and alive:
                 yield from self._work(alive[0], rows * self._costs.owner_row_s)
-                readers = [self._work(worker, rows * self._costs.replica_row_s) for worker in alive]
+                read_s = written_rows(self._is.titles, events) * self._costs.replica_row_s
+                readers = [self._work(worker, read_s) for worker in alive]
                 yield self.env.all_of([self.env.process(reader) for reader in readers])
 
     def _lose_a_rack(self, at_s: float) -> Process:

@@ -7,11 +7,28 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from online_models.learners.title_side import MOST_DRIFTED
 from streams.errors import SettingsError
 from streams.ops.plan.constants import SHIPPED, Constants, Range
-from streams.ops.plan.model import USE, Demand, changed_titles, needs, plan, sensitivities
+from streams.ops.plan.model import DRIFTED, USE, Demand, changed_titles, needs, plan, sensitivities
 
 BIG = Demand(viewers=20_000_000, titles=300_000, events_per_s=80_000.0)
+
+
+def test_rows_for_replicas_are_those_of_the_titles_stage() -> None:
+    """The plan knows how many rows are written for drift alone, and loads no kernel for it."""
+    assert DRIFTED == MOST_DRIFTED
+
+
+def test_the_network_of_replicas_grows_with_workers() -> None:
+    """Ten times the workers read ten times the bytes, and the brokers' share of it is in their load."""
+    demand = Demand(viewers=10**6, titles=20_000, events_per_s=4_000.0)
+    few, many = (needs(demand, SHIPPED, partitions=500, workers=n) for n in (5, 50))
+    assert many.replica_mb_s == pytest.approx(10 * few.replica_mb_s)
+    assert many.broker_out_mb_s - few.broker_out_mb_s == pytest.approx(many.replica_mb_s - few.replica_mb_s)
+    assert many.broker_cores - few.broker_cores == pytest.approx(
+        many.replica_broker_cores - few.replica_broker_cores
+    )
 
 
 @pytest.mark.parametrize("name", ["viewers", "titles", "events_per_s", "pages_per_event", "retention_days"])
