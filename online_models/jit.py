@@ -1,6 +1,6 @@
 """How kernels are compiled: numba's decorator with its types kept, and the list of all kernels.
 
-A kernel is a function over arrays that numba compiles. It is in the module that calls it, and has one of four
+A kernel is a function over arrays that numba compiles. It is in the module that calls it, and has one of five
 decorators:
 
 ==================  =========================================================================
@@ -8,11 +8,12 @@ decorators:
 `jit_no_alloc`      compiled without reference counting (NRT), so it must not allocate
 `jit_exact`         the same, and sums stay in the order in which they are written
 `jit_inline`        the same as `jit_no_alloc`, and LLVM puts its body into each caller
+`jit_exact_inline`  the same as `jit_exact`, likewise
 ==================  =========================================================================
 
-All but `jit_exact` let the compiler reassociate sums, which loops need to become vector instructions. Results
-are the same bytes for the same code on the same kind of processor; another order of sums may change the last
-bits. So a change of a kernel's decorator is a change of behaviour.
+All but the exact ones let the compiler reassociate sums, which loops need to become vector instructions.
+Results are the same bytes for the same code on the same kind of processor; another order of sums may change
+the last bits. So a change of a kernel's decorator is a change of behaviour.
 
 Each decorator keeps the function's signature, so that type checkers see calls of kernels, and enters the
 kernel into `KERNELS`, so that tests can find kernels that the warm-up misses.
@@ -27,7 +28,7 @@ from numba.core import config, types
 from online_models import shipped_kernels
 from online_models.kernel_cache import KernelCache
 
-__all__ = ["KERNELS", "jit", "jit_exact", "jit_inline", "jit_no_alloc"]
+__all__ = ["KERNELS", "jit", "jit_exact", "jit_exact_inline", "jit_inline", "jit_no_alloc"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,6 +64,11 @@ def jit_exact(function: Callable[P, R]) -> Callable[P, R]:
 def jit_inline(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a short kernel that must not allocate; LLVM inlines it into each caller."""
     return _compiled(function, fastmath=_FAST, _nrt=False, forceinline=True)
+
+
+def jit_exact_inline(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a short kernel as `jit_exact` does; LLVM inlines it into each caller."""
+    return _compiled(function, fastmath=_CONTRACT, _nrt=False, forceinline=True)
 
 
 def _compiled(function: Callable[P, R], **options: object) -> Callable[P, R]:

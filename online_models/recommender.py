@@ -13,7 +13,7 @@ from online_models.config import EXPERTS, ModelConfig
 from online_models.errors import NoSnapshotError
 from online_models.feedback.reward_function import RewardFunction
 from online_models.learners.sought import seeks
-from online_models.learners.stated_preferences import take_all
+from online_models.learners.stated_preferences import places_of, take_all
 from online_models.learners.title_side import TitleSide
 from online_models.page.build import page_of
 from online_models.page.catalog_index import CatalogIndex
@@ -146,11 +146,13 @@ class Recommender:
         side, found = self.viewers, [(event, self.reward(event)) for event in events]
         # Others change nothing
         found = [one for one in found if one[1] or isinstance(one[0], Preferences) or seeks(one[0])]
-        slots, new = side.admit([one.viewer_id for one, _ in found], [one.event_id for one, _ in found])
+        hashes = hash_ids([one.event_id for one, _ in found])
+        slots, new = side.admit([one.viewer_id for one, _ in found], hashes)
         found = list(compress(found, new.tolist()))
         learned = [event for event, _ in found]
         at_ms = [event.event_time_ms for event in learned]
-        take_all(side.viewers.arrays, slots[new], learned, at_ms, self.config.reward)
+        acts, places = dict(enumerate(learned)), places_of(learned)
+        take_all(side.viewers.arrays, slots[new], places, acts, at_ms, self.config.reward)
         rows = [(event.viewer_id, one, event.event_time_ms) for event, signals in found for one in signals]
         ids = [name for event, signals in found for name in signal_ids(event.event_id, len(signals))]
         if rows:

@@ -13,9 +13,10 @@ from online_models.artwork.features import MOST_VARIANTS, TasteFeatures
 from online_models.artwork.gallery import Gallery
 from online_models.artwork.selector import ArtworkSelector, ChoiceCache, index_choices
 from online_models.config import ModelConfig
+from online_models.feedback.event_columns import Bounds, EventColumnsReader, EventTexts
 from online_models.feedback.reward_function import Action
 from online_models.learners.cohorts import CohortTable
-from online_models.learners.stated_preferences import take_all
+from online_models.learners.stated_preferences import places_of, take_all
 from online_models.learners.title_side import shard_of
 from online_models.page.build import build, pages_of_lists
 from online_models.page.encoding import (
@@ -38,6 +39,8 @@ from schemas import Artwork, Forget, Title
 
 __all__ = ["EVALUATION_STEPS", "STEPS", "warm_up"]
 
+_FORGET = Forget(event_id="e", viewer_id="a", event_time_ms=0)
+
 
 def small_world() -> Recommender:
     """Return a recommender that knows viewers and titles, and has learned nothing.
@@ -56,14 +59,10 @@ def learn() -> None:
     """Learn events on the two sides separately, by signals, tested and untested."""
     model = Recommender()
     side, every = model.viewers, np.ones(4, np.int32)
-    slots, _ = side.admit(["a"], ["e"])
-    take_all(
-        side.viewers.arrays,
-        slots,
-        [Forget(event_id="e", viewer_id="a", event_time_ms=0)],
-        [0],
-        model.config.reward,
-    )
+    slots, _ = side.admit(["a"], np.ones(1, np.uint64))
+    bounds = Bounds(0, 0, 0, profiles=False, tenant=False, avro=False)
+    EventColumnsReader(model.config.reward).read(EventTexts.of([b"{}"], [b"a"], [0]), bounds)
+    take_all(side.viewers.arrays, slots, places_of([_FORGET]), {0: _FORGET}, [0], model.config.reward)
     signals = side.observe(side.feedback(_batch()))[0]
     model.title_side.absorb(signals)
     cohorts = CohortTable(model.config.factorization.factors)

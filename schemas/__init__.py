@@ -45,7 +45,8 @@ Modules
 * Messages: `schemas.events`, `schemas.catalog`, `schemas.pages`, `schemas.rules`, `schemas.experiments`,
   `schemas.experiment_results`, `schemas.insights`, `schemas.versions`, `schemas.dead_letters`,
   `schemas.audit`; their field types are in `schemas.fields`.
-* `schemas.codec`: bytes to messages and back. `schemas.errors`: the errors, and the reasons of dead letters.
+* `schemas.codec`: bytes to messages and back. `schemas.event_fields`: the fields of events as rules.
+  `schemas.errors`: the errors, and the reasons of dead letters.
 * `schemas.topics`, `schemas.partitioner`, `schemas.assignment`: topics, partitions of keys, arms of viewers.
 * `schemas.json_schema` and `schemas.contract_tools`: the generated contract files.
 """

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["KINDS", "device_code", "device_of"]
+__all__ = ["CODES", "KINDS", "device_code", "device_of"]
 
 KINDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -16,9 +16,10 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """Kinds, and synonyms of each. Codes are stored: append, never reorder."""
-_CODES: Final = {
-    word: code for code, (kind, others) in enumerate(KINDS.items(), 1) for word in (kind, *others)
-}
+CODES: Final[Mapping[str, int]] = MappingProxyType(
+    {word: code for code, (kind, others) in enumerate(KINDS.items(), 1) for word in (kind, *others)}
+)
+"""The code of each label that is known."""
 _NAMES: Final = tuple(KINDS)
 
 
@@ -32,7 +33,7 @@ def device_code(label: str | None) -> int:
     >>> [device_code(word) for word in ("tv", "smart_tv", "phone", "fridge", None)]
     [1, 1, 2, 0, 0]
     """
-    return _CODES.get(label or "", 0)
+    return CODES.get(label or "", 0)
 
 
 def device_of(code: int) -> str | None:

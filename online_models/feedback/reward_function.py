@@ -103,7 +103,7 @@ STEPS = 10
 nine tenths at which it is completed, are noticed within a tenth, and most heartbeats change no row."""
 BEAT_S = 60.0
 """Longest time between two heartbeats (`schemas.events.Progress`): slower ones miss some tenths."""
-_ENDS = {
+ENDS = {
     ev.StopCause.ENDED: Action.STOPPED,
     ev.StopCause.EXITED: Action.EXITED_EARLY,
     ev.StopCause.NEXT: Action.EXITED_EARLY,
@@ -111,6 +111,7 @@ _ENDS = {
     ev.StopCause.ERROR: Action.WATCHED,
     ev.StopCause.UNKNOWN: Action.STOPPED,
 }
+"""What a stop is by its cause."""
 
 
 def action_table(*actions: Action) -> NDArray[np.bool_]:
@@ -204,7 +205,7 @@ class RewardFunction:
 
     def _stop(self, event: ev.Stop) -> tuple[FeedbackSignal, ...]:
         c, weight = self.config, 1.0
-        action = _ENDS[event.cause]
+        action = ENDS[event.cause]
         if event.autoplay:
             action, weight = Action.WATCHED, c.autoplay
         elif action is not Action.WATCHED and event.position_s > event.watched_s + c.quick_stop_s:

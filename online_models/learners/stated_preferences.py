@@ -13,7 +13,7 @@ needs vectors that have learned, in every worker; a stated genre should count fr
 installation on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -28,11 +28,11 @@ from online_models.jit import jit_no_alloc
 from online_models.learners.sought import take_sought
 from online_models.tables.feedback_layout import STATED_TAGS
 from online_models.tables.hashing import tag_keys
-from online_models.tables.layout import F4, I4, U1, U2, Viewers
+from online_models.tables.layout import F4, I4, I8, U1, U2, Viewers
 from online_models.tables.viewers import NO_LIMIT
 from schemas import Event, Preferences
 
-__all__ = ["EVIDENCE", "LIFT", "StatedPreferences", "labels_of", "take", "take_all"]
+__all__ = ["EVIDENCE", "LIFT", "StatedPreferences", "labels_of", "places_of", "take", "take_all"]
 
 LIFT = 1.0
 """Log-odds of a title with one stated tag: three in a hundred become seven. Assumed: onboarding picks about
@@ -104,8 +104,19 @@ def locate(viewers: Viewers, slots: I4, countries: U2, devices: U1, after: U2) -
         after[i] = viewers.country[v]
 
 
+def places_of(events: Sequence[Event]) -> tuple[U2, U1]:
+    """Return the countries and devices of events as codes, 0 for none: [n] each."""
+    countries = np.array([_country(event.country) for event in events], np.uint16)
+    return countries, np.array([device_code(event.device) for event in events], np.uint8)
+
+
 def take_all(
-    viewers: Viewers, slots: I4, events: Sequence[Event], at_ms: Sequence[int], reward: RewardConfig
+    viewers: Viewers,
+    slots: I4,
+    places: tuple[U2, U1],
+    acts: Mapping[int, Event],
+    at_ms: Sequence[int] | I8,
+    reward: RewardConfig,
 ) -> tuple[U2, list[int]]:
     """Take over countries, devices, stated preferences of events, and what their viewers seek, in order.
 
@@ -115,8 +126,12 @@ def take_all(
         Gets them.
     slots
         [n] slot of each event's viewer.
-    events, at_ms
-        The events and their times.
+    places
+        Countries and devices of the events (:func:`places_of`).
+    acts
+        At least the events that state preferences or seek something, ascending by their place.
+    at_ms
+        Times of the events.
     reward
         How strongly an act seeks something.
 
@@ -135,25 +150,26 @@ def take_all(
     >>> slots = table.acquire(["ada", "ada"])
     >>> about = {"viewer_id": "ada", "event_time_ms": 10**12}
     >>> new = Preferences(event_id="a", maturity=12, languages=("hi",), **about)
-    >>> old = Preferences(event_id="b", **about)
-    >>> take_all(table.arrays, slots, [new, old], [10**12, 10**12 - 1], RewardConfig())[1]
+    >>> acts = [new, Preferences(event_id="b", **about)]
+    >>> times, places = [10**12, 10**12 - 1], places_of(acts)
+    >>> take_all(table.arrays, slots, places, dict(enumerate(acts)), times, RewardConfig())[1]
     [0]
     >>> int(table.arrays.limit[0]), bytes(table.arrays.language[:1])
     (12, b'hi')
     """
-    countries = np.array([_country(event.country) for event in events], np.uint16)
-    devices = np.array([device_code(event.device) for event in events], np.uint8)
-    stated = [n for n, event in enumerate(events) if isinstance(event, Preferences)]
+    countries, devices = places
     after, start = np.zeros(slots.size, np.uint16), 0
-    acts = zip(slots.tolist(), events, at_ms, strict=True)
-    changed = [n for n, act in enumerate(acts) if take_sought(viewers, *act, reward)]
-    for n in [*stated, slots.size]:
+    changed = [
+        n for n, event in acts.items() if take_sought(viewers, int(slots[n]), event, int(at_ms[n]), reward)
+    ]
+    stated = [(n, event) for n, event in acts.items() if isinstance(event, Preferences)]
+    for n, event in stated:
         locate(viewers, slots[start:n], countries[start:n], devices[start:n], after[start:n])
+        if take(viewers, int(slots[n]), event, int(at_ms[n])):
+            changed.append(n)
+        after[n] = viewers.country[slots[n]]
         start = n + 1
-        if n < slots.size and isinstance(event := events[n], Preferences):
-            if take(viewers, int(slots[n]), event, at_ms[n]):
-                changed.append(n)
-            after[n] = viewers.country[slots[n]]
+    locate(viewers, slots[start:], countries[start:], devices[start:], after[start:])
     return after, changed
 
 

@@ -16,7 +16,7 @@ from online_models.ranking.lists import ListRanker
 from online_models.ranking.prequential import RANKINGS, observe_tested
 from online_models.ranking.shared_scores import SharedScores
 from online_models.tables.hashing import hash_ids
-from online_models.tables.layout import F4, F8, I4, U1, U8, Feedback, Lists, Params, Signals, Viewers
+from online_models.tables.layout import F4, F8, I4, I8, U1, U4, U8, Feedback, Lists, Params, Signals, Viewers
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import Loader, ViewerTable
 
@@ -27,6 +27,7 @@ __all__ = [
     "blank_signals",
     "columns",
     "feedback_of",
+    "session_keys",
     "signal_ids",
     "without",
 ]
@@ -44,18 +45,18 @@ class EventColumns(NamedTuple):
 
     viewers: Sequence[str]
     titles: Sequence[str]
-    actions: Sequence[int]
-    weights: Sequence[float]
-    at: Sequence[int]
+    actions: Sequence[int] | U1
+    weights: Sequence[float] | F8
+    at: Sequence[int] | I8
     """Event times, ms."""
     events: U8
     """Hashes of the event ids; 0 for none, or where :meth:`ViewerSide.admit` has checked the id."""
-    watched_s: Sequence[float] = ()
+    watched_s: Sequence[float] | F4 = ()
     """Seconds watched, of playbacks; empty where there are none."""
-    durations_s: Sequence[float] = ()
+    durations_s: Sequence[float] | F4 = ()
     """Lengths of the titles in seconds, 0 where unknown; empty as above."""
-    sessions: Sequence[str] = ()
-    """Ids of the sessions, "" where unknown; empty as above."""
+    sessions: Sequence[int] | U4 = ()
+    """Keys of the sessions (:func:`session_keys`), 0 where unknown; empty as above."""
 
     def cut(self, start: int, stop: int) -> "EventColumns":
         """Return some rows."""
@@ -68,8 +69,9 @@ def columns(rows: Sequence[tuple[str, FeedbackSignal, int]], events: U8) -> Even
     if not rows:
         return EventColumns((), (), (), (), (), events)
     viewers, signals, at = zip(*rows, strict=True)
-    titles, actions, weights, *playbacks = zip(*signals, strict=True)
-    return EventColumns(viewers, titles, actions, weights, at, events, *playbacks)
+    titles, actions, weights, watched_s, durations_s, sessions = zip(*signals, strict=True)
+    keys = session_keys(sessions)
+    return EventColumns(viewers, titles, actions, weights, at, events, watched_s, durations_s, keys)
 
 
 def feedback_of(batch: EventColumns, slots: I4, rows: I4) -> Feedback:
@@ -83,20 +85,21 @@ def feedback_of(batch: EventColumns, slots: I4, rows: I4) -> Feedback:
         weights.astype(np.float32),
         np.asarray(batch.at, np.int64),
         batch.events,
-        _seconds(batch.watched_s, rows.size),
-        _seconds(batch.durations_s, rows.size),
-        _hashed(batch.sessions, rows.size),
+        _filled(batch.watched_s, rows.size, np.float32),
+        _filled(batch.durations_s, rows.size, np.float32),
+        _filled(batch.sessions, rows.size, np.uint32),
     )
 
 
-def _seconds(values: Sequence[float], n: int) -> F4:
-    return np.asarray(values, np.float32) if values else np.zeros(n, np.float32)
+def _filled(values: Sequence[float] | NDArray[Any], n: int, kind: type[np.generic]) -> NDArray[Any]:
+    return np.asarray(values, kind) if len(values) else np.zeros(n, kind)
 
 
-def _hashed(sessions: Sequence[str], n: int) -> NDArray[np.uint32]:
-    out = np.zeros(n, np.uint32)
+def session_keys(sessions: Sequence[str]) -> U4:
+    """Return the keys of sessions, 0 where an id is empty."""
+    out = np.zeros(len(sessions), np.uint32)
     if any(sessions):
-        named = np.fromiter(map(bool, sessions), np.bool_, n)
+        named = np.fromiter(map(bool, sessions), np.bool_, len(sessions))
         out[named] = hash_ids(list(compress(sessions, named.tolist()))).astype(np.uint32) | 1
     return out
 
@@ -204,9 +207,9 @@ class ViewerSide:
         return self.titles.params
 
     def admit(
-        self, viewers: Sequence[str], event_ids: Sequence[str], load: Loader | None = None
+        self, viewers: Sequence[str], events: U8, load: Loader | None = None
     ) -> tuple[I4, NDArray[np.bool_]]:
-        """Check the ids of events of any type, in order.
+        """Check the ids of events of any type, in order, by their hashes.
 
         Returns
         -------
@@ -215,7 +218,7 @@ class ViewerSide:
         """
         slots = self.viewers.acquire(viewers, load)
         repeated = np.zeros(slots.size, np.uint8)
-        find_repeated(self.viewers.arrays, slots, hash_ids(event_ids), repeated)
+        find_repeated(self.viewers.arrays, slots, events, repeated)
         return slots, repeated == 0
 
     def feedback(
@@ -227,7 +230,7 @@ class ViewerSide:
         """
         slots = self.viewers.acquire(batch.viewers, load) if slots is None else slots
         rows = self.titles.intern(batch.titles)
-        self.viewers.reserve(len(batch.viewers))
+        self.viewers.reserve(rows.size)
         return feedback_of(batch, slots, rows)
 
     def observe(self, feedback: Feedback) -> tuple[Signals, int]:

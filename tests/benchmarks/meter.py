@@ -37,7 +37,7 @@ from streams.engine.stage import Record
 from streams.engine.state import Store
 from streams.engine.transactions import Transactions
 from streams.stages.titles.trending import TrendingLists
-from streams.stages.viewers.decode import EventDecoder, SignalRows
+from streams.stages.viewers.decode import EventBatch, EventDecoder
 from streams.stages.viewers.page_bytes import PageEncoder
 from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.signal_publisher import SignalPublisher
@@ -47,7 +47,7 @@ from streams.telemetry.metrics import Metrics
 STEPS: list[tuple[Any, str, str]] = [
     (Partition, "process_next", "rest"),
     (EventDecoder, "decode", "decode"),
-    (SignalRows, "columns", "columns"),
+    (EventBatch, "columns", "columns"),
     (ViewerSide, "admit", "columns"),
     (ViewerSide, "feedback", "columns"),
     (ViewerSide, "observe", "learn"),

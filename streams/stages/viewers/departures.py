@@ -28,7 +28,7 @@ from schemas import Forget, History, Identify, topics
 from schemas.codec import encode
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, StateView, Target
-from streams.stages.viewers.decode import DecodedEvent
+from streams.stages.viewers.decode import EventBatch
 from streams.stages.wire import viewer_rows
 from streams.stages.wire.partition_rows import DEPARTURES, DepartureRow, is_reserved
 
@@ -73,11 +73,17 @@ class Departures:
         """Keep the rows of a part of the batch: the store gets them when the whole batch is committed."""
         self._uncommitted.update((key.decode(), value) for key, value in part.rows if not is_reserved(key))
 
-    def without_forgotten(self, events: Sequence[DecodedEvent]) -> Sequence[DecodedEvent]:
+    def without_forgotten(self, events: EventBatch) -> EventBatch:
         """Return events without histories from before their viewers were forgotten."""
         if not self._forgotten:
             return events
-        return [one for one in events if not self._is_forgotten(one)]
+        kept = np.ones(len(events), np.bool_)
+        for n, event in events.decoded.items():
+            if isinstance(event, History):
+                self._expire(int(events.at[: n + 1].max()))
+                kept[n] = events.at[n] > self._forgotten.get(_hash(event.viewer_id), -1)
+        self._expire(int(events.at.max(initial=0)))
+        return events.select(kept)
 
     def take_changes(self) -> Outcome:
         """Return the row, if it changed since the last call; what expired is erased from the disk, too."""
@@ -89,12 +95,6 @@ class Departures:
             out.erased.append(DEPARTURES.key)
         self._changed = self._expired = False
         return out
-
-    def _is_forgotten(self, one: DecodedEvent) -> bool:
-        self._expire(one.at)
-        if not isinstance(one.event, History):
-            return False
-        return one.at <= self._forgotten.get(_hash(one.event.viewer_id), -1)
 
     def _expire(self, now_ms: int) -> None:
         """Drop the requests from before which no event can be in the log any more."""

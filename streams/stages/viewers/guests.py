@@ -40,13 +40,12 @@ from online_models.river.stored_state import (
     stored_entry,
     stored_whole,
 )
-from online_models.tables.hashing import hash_ids
 from online_models.tables.keyed_random import sampled
 from online_models.tables.layout import F4, F8, I4, Feedback, Signals
 from streams.config.settings import Settings
 from streams.engine.stage import Row, StateView
 from streams.errors import SettingsError, StateError
-from streams.stages.viewers.decode import SignalRows
+from streams.stages.viewers.decode import EventBatch
 from streams.stages.wire.partition_rows import GUEST_TITLES, GUEST_VIEWERS, GUESTS, GuestState
 from streams.telemetry.metrics import Metrics
 
@@ -154,10 +153,10 @@ class Guests:
             self._all.add_to(self._side, viewer, rows[place], now_ms, factors)
             self._spend(start)
 
-    def test(self, feedback: Feedback, rows: SignalRows) -> dict[int, ListTest]:
+    def test(self, feedback: Feedback, events: EventBatch) -> dict[int, ListTest]:
         """Score the titles of a share of the events, by their place, before they are learned."""
         start, ids = time.perf_counter(), self._side.viewers.ids
-        share = sampled(hash_ids(rows.ids()), self._model.guest_tests)
+        share = sampled(events.rows.key, self._model.guest_tests)
         found = {
             n: ListTest(self._all, self._side, ids[feedback.viewer[n]], int(feedback.at[n]))
             for n in np.flatnonzero(share).tolist()

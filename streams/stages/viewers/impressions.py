@@ -7,7 +7,7 @@ queries travel to the titles stage (:mod:`streams.stages.wire.attribution`); the
 (:mod:`online_models.page.shelf_kinds`) is counted per partition.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -23,7 +23,7 @@ from online_models.tables.layout import I4, Feedback, Signals
 from online_models.tables.viewers import ViewerTable
 from schemas import Impression, RowKind, Search
 from streams.engine.stage import Row, StateView
-from streams.stages.viewers.decode import DecodedEvent, SignalRows
+from streams.stages.viewers.decode import EventBatch
 from streams.stages.wire import impression_rows
 from streams.stages.wire.attribution import AttributionUpdates, pack_updates
 from streams.stages.wire.cached_rows import CachedRows, RowMemory
@@ -75,8 +75,8 @@ class ImpressionTracker:
         self._changed: dict[str, None] = {}
         self.shelf_value = ShelfValue(SHELF_VALUE.read(store))
 
-    def spans(self, events: Sequence[DecodedEvent], slots: I4) -> Iterator[slice]:
-        """Yield spans of events that can be learned together.
+    def spans(self, events: EventBatch, slots: I4) -> Iterator[tuple[int, int]]:
+        """Yield spans of events that can be learned together: first place, and the place behind the last.
 
         The fit of an artwork that was seen depends on what the viewer liked by then. So no span has an event
         of a viewer in front of an impression of artwork of theirs.
@@ -89,17 +89,21 @@ class ImpressionTracker:
             [n] slots of their viewers.
         """
         start, moved = 0, set[int]()
-        for n, (one, slot) in enumerate(zip(events, slots.tolist(), strict=True) if self._gallery else ()):
-            if not isinstance(one.event, Impression):
-                moved.add(slot)
-            elif one.event.artwork and slot in moved:
-                yield slice(start, n)
-                start, moved = n, set()
-        yield slice(start, len(events))
+        artwork = {
+            n for n, event in events.decoded.items() if isinstance(event, Impression) and event.artwork
+        }
+        if self._gallery and artwork:
+            for n, (seen, slot) in enumerate(zip(events.shown().tolist(), slots.tolist(), strict=True)):
+                if not seen:
+                    moved.add(slot)
+                elif n in artwork and slot in moved:
+                    yield start, n
+                    start, moved = n, set()
+        yield start, len(events)
 
-    def tastes(self, rows: SignalRows, feedback: Feedback) -> Tastes:
+    def tastes(self, events: EventBatch, feedback: Feedback) -> Tastes:
         """Return what the viewers of artwork like before a span is learned, by slot."""
-        seen = rows.attributable().items() if self._gallery else ()
+        seen = events.attributable().items() if self._gallery else ()
         saw = [row for row, event in seen if isinstance(event, Impression) and event.artwork]
         if not saw:
             return {}
@@ -107,19 +111,19 @@ class ImpressionTracker:
         liked = self._taste.of(slots)
         return {slot: liked.words(n) for n, slot in enumerate(slots.tolist())}
 
-    def learn(self, rows: SignalRows, feedback: Feedback, signals: Signals, tastes: Tastes) -> bytes:
+    def learn(self, events: EventBatch, feedback: Feedback, signals: Signals, tastes: Tastes) -> bytes:
         """Follow a span in the order of its events; return the packed updates, empty for none."""
         n = feedback.viewer.size
         liked = (signals.action[:n] == _POSITIVE) & (feedback.watched > 0)
         known = signals.action[:n] != _IGNORED  # there may be no room for a title
-        events = {row: event for row, event in rows.attributable().items() if known[row]}
-        at = sorted({*events, *np.flatnonzero(liked).tolist()})
+        acts = {row: event for row, event in events.attributable().items() if known[row]}
+        at = sorted({*acts, *np.flatnonzero(liked).tolist()})
         viewers = [self._viewers.ids[slot] for slot in feedback.viewer[at].tolist()]
         self._load(set(viewers))
         updates, titles = AttributionUpdates([], []), self._viewers.titles.ids
         times, rows_of_titles = feedback.at[at].tolist(), feedback.title[at].tolist()
         for row, viewer, when, title in zip(at, viewers, times, rows_of_titles, strict=True):
-            event = events.get(row)
+            event = acts.get(row)
             if isinstance(event, Impression):
                 self._see_artwork(viewer, event, when, tastes.get(int(feedback.viewer[row]), {}), updates)
                 self._see_on_shelf(viewer, event, when)

@@ -9,7 +9,7 @@ from online_models.tables.layout import U1, U2, Feedback, Signals
 from schemas import topics
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Row, StateView
-from streams.stages.viewers.decode import SignalRows
+from streams.stages.viewers.decode import EventBatch
 from streams.stages.viewers.impressions import ImpressionTracker, Tastes
 from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.replica_lag import ReplicaLag
@@ -79,7 +79,7 @@ class SignalPublisher:
 
     def publish(
         self,
-        rows: SignalRows,
+        events: EventBatch,
         feedback: Feedback,
         signals: Signals,
         *,
@@ -91,7 +91,7 @@ class SignalPublisher:
 
         Parameters
         ----------
-        rows, feedback, signals
+        events, feedback, signals
             What the events say, and what it amounts to.
         places
             The viewer's country, and the device that the event names, of each row.
@@ -101,7 +101,10 @@ class SignalPublisher:
             Gets them.
         """
         titles, messages, (countries, devices) = self._side.titles, list[Message](), places
-        viewers, imported = self._side.viewers.arrays.key[feedback.viewer].astype(np.uint16), rows.imported()
+        viewers, imported = (
+            self._side.viewers.arrays.key[feedback.viewer].astype(np.uint16),
+            events.imported(),
+        )
         for value, sent in wire.pack(
             without(signals, imported), titles,
             partition=self._partition, sent=self._sent, seen=self._seen,
@@ -115,7 +118,7 @@ class SignalPublisher:
                 np.unique(named), titles, partition=self._partition, sent=self._sent
             ):
                 messages.append({"value": value})
-        updates = self.impressions.learn(rows, feedback, signals, tastes)
+        updates = self.impressions.learn(events, feedback, signals, tastes)
         if updates:
             value = wire.pack_updates(updates, titles, partition=self._partition, sent=self._sent)
             messages.append({"value": value})

@@ -16,21 +16,18 @@ event id, whatever its type) changes nothing and makes no page; it is counted.
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from online_models.experiments.plan import ExperimentPlan
 from online_models.feedback import watch_time
-from online_models.feedback.devices import device_code
 from online_models.feedback.reward_function import Action, RewardFunction, action_table
 from online_models.learners.stated_preferences import take_all
 from online_models.page.catalog_index import CatalogIndex
 from online_models.ranking.viewer_side import ViewerSide
-from online_models.tables.hashing import hash_ids
 from online_models.tables.keyed_random import sampled
-from online_models.tables.layout import I4, Feedback, Signals
+from online_models.tables.layout import I4, I8, Feedback, Signals
 from online_models.tables.rows import VIEWER_ROWS
 from schemas import Forget, topics
 from streams.clock import now_ms
@@ -41,7 +38,7 @@ from streams.stages.versions.cutover import Cutover
 from streams.stages.versions.handover import Handover
 from streams.stages.versions.status import SingleVersion, VersionStatus
 from streams.stages.viewers.alerts import Alerts
-from streams.stages.viewers.decode import DecodedEvent, Departure, EventDecoder, SignalRows
+from streams.stages.viewers.decode import Departure, EventBatch, EventDecoder, SignalRows
 from streams.stages.viewers.departures import Departures
 from streams.stages.viewers.impressions import HOT_BYTES
 from streams.stages.viewers.page_throttle import (
@@ -289,25 +286,23 @@ class ViewersStep:
         """Drop the partition from the replica's lag."""
         self._stage.lag.forget(self._partition)
 
-    def _learn(self, events: Sequence[DecodedEvent], newest_ms: int, sent_at: SentAt) -> Outcome:
+    def _learn(self, events: EventBatch, newest_ms: int, sent_at: SentAt) -> Outcome:
         """Learn events in their order, then make the pages of the viewers whose taste they have changed."""
         out, viewers = Outcome(), self._side.viewers
         events = self._departures.without_forgotten(events)
-        slots, new = self._side.admit(
-            [one.event.viewer_id for one in events], [one.event.event_id for one in events], self._load
-        )
+        slots, new = self._side.admit(events.viewers, events.key, self._load)
         self._count_duplicates(int(np.count_nonzero(~new)))
-        events, slots = list(compress(events, new.tolist())), slots[new]
+        events, slots = events.select(new), slots[new]
         requests: list[PageRequest] = []
-        for span in self._signals.impressions.spans(events, slots):
-            requests += self._learn_span(events[span], slots[span], out)
+        for start, stop in self._signals.impressions.spans(events, slots):
+            requests += self._learn_span(events.cut(start, stop), slots[start:stop], out)
         if requests and not self._cutover.silent:
             requests = latest(requests, by_event=self._settings.list_per_event)
             if now := self._throttle.admit(requests, viewers.ids, sent_at):
                 self._publisher.publish(now, self._page_time_ms(newest_ms), self._cutover.floor, out)
                 out.causes.extend(offset for _, offset, _ in now)
             out.rows.extend(self._throttle.take_rows())
-        if events:
+        if len(events):
             out.rows.extend(viewer_rows.pack(viewers, np.unique(slots)))
             out.rows.extend((*self._signals.take_rows(), *self._format_rows))
             if (counts := watch_time.take_moved(viewers.arrays)) is not None:
@@ -327,29 +322,23 @@ class ViewersStep:
         clock = self._stage.wall_clock
         return newest_ms if clock is None else clock()
 
-    def _learn_span(self, events: Sequence[DecodedEvent], slots: I4, out: Outcome) -> list[PageRequest]:
+    def _learn_span(self, events: EventBatch, slots: I4, out: Outcome) -> list[PageRequest]:
         """Learn events that are new to their viewers; return the requests for pages."""
-        viewers = self._side.viewers.arrays
-        countries, changed = take_all(
-            viewers,
-            slots,
-            [one.event for one in events],
-            [one.at for one in events],
-            self._settings.model.reward,
-        )
-        requests = [(int(slots[n]), events[n].offset, events[n].at) for n in changed]
-        rows = SignalRows(events)
+        viewers, reward = self._side.viewers.arrays, self._settings.model.reward
+        said = events.country, events.device
+        countries, changed = take_all(viewers, slots, said, events.decoded, events.at, reward)
+        requests = [(int(slots[n]), int(events.offset[n]), int(events.at[n])) for n in changed]
+        rows = events.rows
         if rows.event.size:
-            feedback = self._side.feedback(rows.columns(), slots=slots[rows.event])
-            tastes = self._signals.impressions.tastes(rows, feedback)
-            tests = self._guests.test(feedback, rows) if self._guests is not None else {}
+            feedback = self._side.feedback(events.columns(), slots=slots[rows.event])
+            tastes = self._signals.impressions.tastes(events, feedback)
+            tests = self._guests.test(feedback, events) if self._guests is not None else {}
             signals = self._observe(feedback, rows)
             if self._guests is not None:
                 self._guests.learn(feedback, signals, tests)
-            devices = np.array([device_code(one.event.device) for one in events], np.uint8)
-            places = countries[rows.event], devices[rows.event]
-            self._signals.publish(rows, feedback, signals, places=places, tastes=tastes, out=out)
-            requests += self._page_requests(feedback, signals, rows)
+            places = countries[rows.event], events.device[rows.event]
+            self._signals.publish(events, feedback, signals, places=places, tastes=tastes, out=out)
+            requests += self._page_requests(feedback, signals, events.offset[rows.event])
         return requests
 
     def _remove(self, departure: Departure) -> Outcome:
@@ -380,7 +369,7 @@ class ViewersStep:
         if share == 0.0:
             signals = self._side.observe(feedback)[0]
         else:
-            signals, ranks = self._side.observe_tested(feedback, sampled(hash_ids(rows.ids()), share))
+            signals, ranks = self._side.observe_tested(feedback, sampled(rows.key, share))
             self._stage.quality.add(ranks)
         self._stage.quality.add_judgements(signals.action[: feedback.action.size])
         return signals
@@ -389,7 +378,7 @@ class ViewersStep:
         if events:
             self._stage.metrics.events.labels(STAGE, "duplicate").inc(events)
 
-    def _page_requests(self, feedback: Feedback, signals: Signals, rows: SignalRows) -> list[PageRequest]:
+    def _page_requests(self, feedback: Feedback, signals: Signals, offsets: I8) -> list[PageRequest]:
         """Return the signals that ask for a page: of a plain list, those on taste and known titles."""
         effect = signals.action[: feedback.action.size]
         if self._settings.list_per_event:
@@ -398,6 +387,5 @@ class ViewersStep:
             asking = _ON_TASTE[effect]
         else:
             asking = ~_WITHOUT_PAGE[feedback.action]
-        at = np.flatnonzero(asking)
-        causes = [rows.events[n].offset for n in rows.event[at].tolist()]
-        return list(zip(feedback.viewer[at].tolist(), causes, feedback.at[at].tolist(), strict=True))
+        slots, causes, at = feedback.viewer[asking], offsets[asking], feedback.at[asking]
+        return list(zip(slots.tolist(), causes.tolist(), at.tolist(), strict=True))

@@ -20,8 +20,8 @@ from streams.engine.stage import Record
 from streams.kafka.schema_registry import json_values
 
 __all__ = [
-    "AHEAD_MS", "SEPARATOR", "TRUSTED_MS", "Clock", "EventReader", "Profiles", "account_of", "clock_of",
-    "event_time_ms",
+    "AHEAD_MS", "SEPARATOR", "TRUSTED_MS", "Clock", "EventReader", "Profiles", "account_of", "bounds_ms",
+    "clock_of", "event_time_ms",
 ]  # fmt: skip
 
 SEPARATOR = ":"
@@ -53,6 +53,17 @@ def account_of(viewer_id: str, *, profiles: bool) -> str:
 def clock_of(settings: Settings) -> Clock | None:
     """Return the clock of a worker; None where the times of events alone count."""
     return None if settings.event_time else now_ms
+
+
+def bounds_ms(now_ms: int | None) -> tuple[int, int]:
+    """Return from where on a record's timestamp is not used, and what bounds the event's time instead.
+
+    Parameters
+    ----------
+    now_ms
+        The worker's clock; None for replays.
+    """
+    return (MAX_TIME_MS, MAX_TIME_MS) if now_ms is None else (now_ms + TRUSTED_MS, now_ms + AHEAD_MS)
 
 
 def event_time_ms(event: Event, record: Record, now_ms: int | None) -> int:
@@ -90,9 +101,7 @@ def event_time_ms(event: Event, record: Record, now_ms: int | None) -> int:
     [-500, 100000000000]
     """
     at, sent = event.event_time_ms, record.timestamp
-    trusted, unsent = (
-        (MAX_TIME_MS, MAX_TIME_MS) if now_ms is None else (now_ms + TRUSTED_MS, now_ms + AHEAD_MS)
-    )
+    trusted, unsent = bounds_ms(now_ms)
     bound = sent if MIN_TIME_MS <= sent < trusted else unsent
     if bound < MIN_TIME_MS:
         raise DecodeError(Reason.OUT_OF_RANGE, "event_time_ms", _NO_BOUND)
@@ -159,11 +168,19 @@ class EventReader:
         Tenant, and whether profiles are viewers.
     clock
         Bounds the times of events. Default: for replays, no clock.
+
+    Attributes
+    ----------
+    has_profiles, has_tenant, has_registry
+        Whether profiles are viewers, whether only one tenant's events are read, and whether events may be
+        Avro.
     """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._clock = clock
         self._to_json = json_values(settings) if settings.schema_registry else None
+        self.has_profiles, self.has_tenant = settings.profiles, settings.tenant is not None
+        self.has_registry = self._to_json is not None
         self._profiles = Profiles(settings.tenant, profiles=settings.profiles)
 
     def now_ms(self) -> int | None:

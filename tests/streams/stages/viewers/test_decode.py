@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from online_models.feedback.reward_function import Action, RewardFunction
+from online_models.tables.hashing import hash_ids
 from schemas import Browse, Forget, Identify, Preferences, Reason
 from schemas.codec import encode
 from schemas.partitioner import partition_for
 from streams.config.settings import Settings
-from streams.stages.viewers.decode import DecodedBatch, DecodedEvent, EventDecoder, SignalRows
+from streams.stages.viewers.decode import DecodedBatch, EventBatch, EventDecoder
 from streams.stages.wire.events import EventReader
 from tests.streams.steps import T0, record, watch
 
@@ -27,11 +28,11 @@ def _read(*records: Any, **where: Any) -> DecodedBatch:
     return _decoder(**where).decode(records)
 
 
-def _events(found: DecodedBatch) -> list[DecodedEvent]:
+def _events(found: DecodedBatch) -> EventBatch:
     """Return the events of a batch without a departure."""
     ((events, departure),) = found.parts()
     assert departure is None
-    return [*events]
+    return events
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_what_cannot_be_used_is_a_dead_letter(
     assert (letter.source.topic, letter.source.partition, letter.source.offset) == ("viewing.events.v1", 0, 8)
     assert letter.value_bytes == len(value or b"")
     assert len(encode(letter)) < 200_000
-    assert [one.offset for one in _events(found)] == [7, 9]
+    assert _events(found).offset.tolist() == [7, 9]
 
 
 def test_a_key_of_another_partition_is_a_dead_letter() -> None:
@@ -80,20 +81,20 @@ def test_preferences_with_several_titles_are_several_signals() -> None:
         event_id="p1", viewer_id="ada", event_time_ms=T0, liked_titles=("a", "b", "c"), maturity=12
     )
     events = _events(_read(record(encode(event), b"ada", offset=5), record(GOOD, b"ada", offset=6)))
-    assert [(one.event, one.offset) for one in events] == [(event, 5), (watch("ada", "t1"), 6)]
-    rows = SignalRows(events)
+    assert (events.offset.tolist(), events.decoded) == ([5, 6], {0: event})
+    rows = events.rows
     assert rows.event.tolist() == [0, 0, 0, 1]
-    assert rows.ids() == ["p1", "p1\0001", "p1\0002", "ada.t1.0"]
-    found = rows.columns()
-    assert (found.titles, found.viewers) == (("a", "b", "c", "t1"), ("ada",) * 4)
-    assert found.actions[:3] == (Action.POSITIVE,) * 3
+    assert rows.key.tolist() == hash_ids(["p1", "p1\0001", "p1\0002", "ada.t1.0"]).tolist()
+    found = events.columns()
+    assert (found.titles, events.viewers) == (["a", "b", "c", "t1"], ["ada"] * 2)
+    assert [*found.actions[:3]] == [Action.POSITIVE] * 3
 
 
 def test_what_changes_no_viewer_is_left_out() -> None:
     """A look at a surface without a tag is a valid record that leaves no trace in the models; time counts."""
     event = Browse(event_id="s", viewer_id="ada", event_time_ms=T0 + 9, surface="home", dwell_s=3.0)
     found = _read(record(encode(event), b"ada"))
-    assert (found.entries, found.dead_letters, found.newest_ms) == ([], [], T0 + 9)
+    assert (len(found.events), found.dead_letters, found.newest_ms) == (0, [], T0 + 9)
 
 
 def test_a_batch_is_parted_behind_each_departure() -> None:
@@ -102,7 +103,7 @@ def test_a_batch_is_parted_behind_each_departure() -> None:
     same = Identify(event_id="i", viewer_id="ada", event_time_ms=T0 + 1, known_as="ada")
     events = [watch("ada", "a", 1), same, gone, watch("ada", "b", 5), watch("ada", "c", 3), gone]
     found = _read(*(record(encode(e), b"ada", offset=n) for n, e in enumerate(events)))
-    parts = [([one.offset for one in part], departure) for part, departure in found.parts()]
+    parts = [(part.offset.tolist(), departure) for part, departure in found.parts()]
     assert [offsets for offsets, _ in parts] == [[0], [3, 4]]
     assert [departure and departure.event for _, departure in parts] == [gone, gone]
     assert found.newest_ms == T0 + 5
@@ -114,7 +115,7 @@ def test_a_clock_ahead_of_its_record_is_set_right() -> None:
     found = _read(
         record(encode(late), b"ada", timestamp=T0 + 50), record(encode(ahead), b"ada", timestamp=T0 + 60)
     )
-    assert [one.at for one in _events(found)] == [T0, T0 + 60]
+    assert _events(found).at.tolist() == [T0, T0 + 60]
     assert found.newest_ms == T0 + 60
 
 
@@ -122,5 +123,5 @@ def test_the_id_of_a_cloud_event_stands_in_its_header() -> None:
     """A record without an id of its own takes that of its envelope."""
     bare = GOOD.replace(b'"event_id":"ada.t1.0",', b"")
     found = _read(record(bare, b"ada", headers=[("ce_id", b"from the envelope"), ("ce_specversion", b"1.0")]))
-    assert [one.event.event_id for one in _events(found)] == ["from the envelope"]
+    assert [one.event_id for one in _events(found).decoded.values()] == ["from the envelope"]
     assert found.dead_letters == []
