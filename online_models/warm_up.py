@@ -20,12 +20,16 @@ from online_models.learners.stated_preferences import places_of, take_all
 from online_models.learners.title_side import shard_of
 from online_models.page.build import build, pages_of_lists
 from online_models.page.encoding import (
+    FIRST_SHARED,
+    HEAD_NUMBERS,
     SCORE_BYTES,
     STRIDE,
     FragmentNumbers,
     Fragments,
+    PageHeads,
     encode_pages,
     hash_rows,
+    number_pages,
 )
 from online_models.page.layout import Pages
 from online_models.ranking.viewer_side import EventColumns, Lists
@@ -95,10 +99,15 @@ def encode_blank(pages: Pages) -> None:
     numbers = np.zeros(pages.kind.shape, np.int32)
     items, said = np.zeros((0, 0, 0), np.int32), np.zeros(pages.category.shape, np.int32)
     parts = FragmentNumbers(numbers, numbers, np.zeros(KINDS, np.uint8), items, said)
-    room = np.zeros(pages.title.size * (3 * SCORE_BYTES + 1) + 8 * pages.kind.size + STRIDE, np.uint8)
+    n = pages.kind.shape[0]
+    seq, shared, at = np.zeros(n, np.int64), np.zeros(n, np.int32), np.zeros(n + FIRST_SHARED + 2, np.int64)
+    number_pages(seq, shared, 0, seq.copy())
+    heads = PageHeads(text, at, seq, seq, seq, seq, shared, text, at)
+    most = pages.title.size * (3 * SCORE_BYTES + 1) + 8 * pages.kind.size + n * HEAD_NUMBERS + STRIDE
+    room = np.zeros(most, np.uint8)
     texts = (text, none) * 4
     fragments = Fragments(text, np.zeros((8, 2), np.int64), *texts)
-    encode_pages(pages, parts, fragments, room, np.zeros(pages.kind.shape[0], np.int64))
+    encode_pages(heads, pages, parts, fragments, room, np.zeros(pages.kind.shape[0], np.int64))
     hash_rows(np.zeros((1, 3), np.int32), np.zeros(1, np.uint64))
 
 

@@ -27,6 +27,10 @@ BEFORE_ID, BEHIND_ID = len('{"title_id":'), len(',"score":')
 """Bytes before and behind the id in a title's fragment."""
 BECAUSE, PROGRESS, LEFT, FIRST_TAG = range(4)
 """Numbers of the labels."""
+VIEWER, LIST, DASH, SEQ, GENERATED, EXPIRES, ROWS, FIRST_SHARED = range(8)
+"""Numbers of the texts of a page's head."""
+HEAD_NUMBERS = 6 * 20
+"""Maximum bytes of the numbers in a page's head."""
 
 
 class Fragments(NamedTuple):
@@ -72,6 +76,35 @@ class FragmentNumbers(NamedTuple):
         """Return the numbers of some of the pages."""
         item = self.item[some] if self.item.size else self.item
         return FragmentNumbers(self.head[some], self.tail[some], self.reason, item, self.category[some])
+
+
+class PageHeads(NamedTuple):
+    """What stands in front of the shelves of pages [n], each text with ``STRIDE`` spare bytes at the end."""
+
+    viewers: U1
+    """Ids of the viewers as JSON, end to end."""
+    viewer_at: I8
+    """[n + 1] start of each, and the end of the last."""
+    seq: I8
+    offset: I8
+    time_ms: I8
+    expires_ms: I8
+    shared: I4
+    """Number of the text from the model's version to the source's partition."""
+    texts: U1
+    """Texts between these, then those that pages share, end to end."""
+    text_at: I8
+
+    def of(self, some: slice) -> "PageHeads":
+        """Return the heads of some of the pages."""
+        return self._replace(
+            viewer_at=self.viewer_at[some.start :],
+            seq=self.seq[some],
+            offset=self.offset[some],
+            time_ms=self.time_ms[some],
+            expires_ms=self.expires_ms[some],
+            shared=self.shared[some],
+        )
 
 
 def _move(_: Any, out: Any, at: Any, text: Any, start: Any) -> Any:  # noqa: ANN401, ARG001 - numba's types
@@ -177,11 +210,42 @@ def write_progress(out: U1, at: int, progress: float, left: int, fragments: Frag
 
 
 @jit_no_alloc
-def encode_pages(pages: Pages, parts: FragmentNumbers, fragments: Fragments, out: U1, ends: I8) -> None:
-    """Write the shelves of each page, separated by commas, and its categories.
+def number_pages(seq: I8, slots: I4, floor: int, out: I8) -> None:
+    """Write each page's number: its viewer's next above the floor, which is stored in ``seq`` [slots]."""
+    for i in range(slots.size):
+        out[i] = seq[slots[i]] = max(seq[slots[i]], floor) + 1
+
+
+@jit_inline
+def copy_text(heads: PageHeads, out: U1, at: int, number: int) -> int:
+    """Copy a text of a head and return its end."""
+    return int(copy(out, at, heads.texts, heads.text_at[number], heads.text_at[number + 1]))
+
+
+@jit_inline
+def write_head(heads: PageHeads, q: int, out: U1, at: int) -> int:
+    """Write what stands in front of the shelves of a page."""
+    at = copy_text(heads, out, at, VIEWER)
+    at = copy(out, at, heads.viewers, heads.viewer_at[q], heads.viewer_at[q + 1])
+    at = write_whole(out, copy_text(heads, out, at, LIST), heads.offset[q])
+    at = write_whole(out, copy_text(heads, out, at, DASH), heads.seq[q])
+    at = write_whole(out, copy_text(heads, out, at, SEQ), heads.seq[q])
+    at = write_whole(out, copy_text(heads, out, at, GENERATED), heads.time_ms[q])
+    at = write_whole(out, copy_text(heads, out, at, EXPIRES), heads.expires_ms[q])
+    at = write_whole(out, copy_text(heads, out, at, FIRST_SHARED + heads.shared[q]), heads.offset[q])
+    return copy_text(heads, out, at, ROWS)
+
+
+@jit_no_alloc
+def encode_pages(
+    heads: PageHeads, pages: Pages, parts: FragmentNumbers, fragments: Fragments, out: U1, ends: I8
+) -> None:
+    """Write each page: its head, the shelves, separated by commas, and the categories.
 
     Parameters
     ----------
+    heads
+        [n]
     pages
         [n] a title of -1 ends a shelf, a kind of ``NO_SHELF`` a page.
     parts
@@ -195,6 +259,7 @@ def encode_pages(pages: Pages, parts: FragmentNumbers, fragments: Fragments, out
     """
     at = 0
     for q in range(pages.kind.shape[0]):
+        at = write_head(heads, q, out, at)
         for r in range(pages.kind.shape[1]):
             kind, head = pages.kind[q, r], parts.head[q, r]
             if kind == NO_SHELF:

@@ -21,7 +21,7 @@ from online_models.simulation import World
 from online_models.tables.titles import title_key
 from schemas import Event, Stop, Tags
 from schemas.rules import BusinessRule, PinRow, RuleKind
-from streams.stages.viewers.page_bytes import Cause, PageEncoder
+from streams.stages.viewers.page_bytes import Cause, Causes, PageEncoder
 from tests.benchmarks.bench import Bench
 
 TITLES, VIEWERS, EVENTS = 10_000, 1_000, 100_000
@@ -66,7 +66,7 @@ def page(_: Bench | None = None) -> dict[str, Any]:
     }
     about = {"topic": "viewing.events.v1", "partition": 0, "model_version": "1@0", "ttl_ms": 1}
     encoder = PageEncoder(model.titles, model.catalog, **about)
-    causes = [Cause(f"v-{slot:06d}", 17, 48_213, now) for slot in slots.tolist()]
+    causes = Causes.of([Cause(f"v-{slot:06d}", 17, 48_213, now) for slot in slots.tolist()])
     out: dict[str, Any] = {"viewers": int(slots.size), "titles": len(model.titles)}
     for name, rows, rules in (("list", 1, None), ("page", 12, None), ("page_under_rules", 12, RULES)):
         model.catalog.set_rules(rules or RuleSet())

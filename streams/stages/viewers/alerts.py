@@ -25,7 +25,7 @@ from schemas.fields import MAX_TIME_MS, ItemReason
 from schemas.pages import Alert, Source, alert_id
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Row, StateView
-from streams.stages.viewers.page_bytes import Cause
+from streams.stages.viewers.page_bytes import Cause, Causes
 from streams.stages.wire.partition_rows import ALERTED
 from streams.telemetry.metrics import Metrics
 
@@ -73,7 +73,7 @@ class Alerts:
         self._sent[viewer_id] = np.zeros(0, np.uint64)
         return ALERTED.no_row(viewer_id)
 
-    def send(self, pages: Pages, causes: Sequence[Cause], languages: Sequence[int], out: Outcome) -> None:
+    def send(self, pages: Pages, causes: Causes, languages: Sequence[int], out: Outcome) -> None:
         """Put an alert for the first unsent title of each page into an outcome, and the changed rows.
 
         Parameters
@@ -91,7 +91,7 @@ class Alerts:
         due = np.flatnonzero((pages.alert >= 0).any(axis=1)).tolist()
         since = self._catalog.facts.available_since(size) if due else np.zeros(0, np.int64)
         for q in due:
-            cause, rows = causes[q], pages.alert[q][pages.alert[q] >= 0]
+            cause, rows = causes.at(q), pages.alert[q][pages.alert[q] >= 0]
             if cause.made_ms - cause.time_ms > WEEK_MS:  # an imported history has many weeks
                 continue
             sent = self._sent_to(cause.viewer_id)

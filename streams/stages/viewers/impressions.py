@@ -7,7 +7,7 @@ queries travel to the titles stage (:mod:`streams.stages.wire.attribution`); the
 (:mod:`online_models.page.shelf_kinds`) is counted per partition.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -23,7 +23,7 @@ from online_models.tables.layout import I4, Feedback, Signals
 from online_models.tables.viewers import ViewerTable
 from schemas import Impression, RowKind, Search
 from streams.engine.stage import Row, StateView
-from streams.stages.viewers.decode import EventBatch
+from streams.stages.viewers.decode import EventBatch, Places
 from streams.stages.wire import impression_rows
 from streams.stages.wire.attribution import AttributionUpdates, pack_updates
 from streams.stages.wire.cached_rows import CachedRows, RowMemory
@@ -117,9 +117,8 @@ class ImpressionTracker:
         liked = (signals.action[:n] == _POSITIVE) & (feedback.watched > 0)
         known = signals.action[:n] != _IGNORED  # there may be no room for a title
         acts = {row: event for row, event in events.attributable().items() if known[row]}
-        at = sorted({*acts, *np.flatnonzero(liked).tolist()})
+        at = sorted({*acts, *self._attributed(np.flatnonzero(liked), feedback.viewer, [*acts])})
         viewers = [self._viewers.ids[slot] for slot in feedback.viewer[at].tolist()]
-        self._load(set(viewers))
         updates, titles = AttributionUpdates([], []), self._viewers.titles.ids
         times, rows_of_titles = feedback.at[at].tolist(), feedback.title[at].tolist()
         for row, viewer, when, title in zip(at, viewers, times, rows_of_titles, strict=True):
@@ -195,6 +194,16 @@ class ImpressionTracker:
             else:
                 updates.queries.append(update._replace(query=hashed(update.query)))
         self._changed[viewer] = None
+
+    def _attributed(self, watches: Places, slots: I4, acts: Sequence[int]) -> list[int]:
+        """Load the logs of all viewers; return the watches of those who have seen or sought something."""
+        found = np.unique(np.concatenate((slots[watches], slots[acts])))
+        names = [self._viewers.ids[slot] for slot in found.tolist()]
+        self._load(set(names))
+        logged = np.fromiter((bool(self._hot[name]) for name in names), np.bool_, len(names))
+        logged[np.searchsorted(found, slots[acts])] = True
+        out: list[int] = watches[logged[np.searchsorted(found, slots[watches])]].tolist()
+        return out
 
     def _load(self, wanted: set[str]) -> None:
         """Bring viewers' logs into memory; all changes of before were taken as rows."""

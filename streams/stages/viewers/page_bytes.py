@@ -1,4 +1,4 @@
-"""Encodes home pages: each page's head is formatted, shelves and items are copied from fragments.
+"""Encodes home pages: a kernel formats each page's head, and copies shelves and items from fragments.
 
 A title's fragment is made when the title arrives, a shelf's heading or a category when a page first needs it.
 They are kept for the partition, headings and categories up to a bound.
@@ -14,7 +14,16 @@ import numpy as np
 from online_models.artwork.gallery import Selection
 from online_models.catalog.catalog import Catalog
 from online_models.catalog.languages import DEFAULT, LANGUAGES, language_of
-from online_models.page.encoding import SCORE_BYTES, STRIDE, FragmentNumbers, Fragments, encode_pages
+from online_models.page.encoding import (
+    HEAD_NUMBERS,
+    SCORE_BYTES,
+    STRIDE,
+    FragmentNumbers,
+    Fragments,
+    PageHeads,
+    encode_pages,
+    number_pages,
+)
 from online_models.page.headings import PageDecoder, hundredths
 from online_models.page.layout import Pages
 from online_models.page.messages import messages
@@ -23,7 +32,7 @@ from online_models.tables.codes import EXPLORE, NO_SHELF
 from online_models.tables.layout import I4, I8, U1
 from online_models.tables.titles import TitleTable
 from schemas.fields import MAX_TIME_MS
-from schemas.pages import Category, list_id
+from schemas.pages import Category
 from streams.stages.viewers.artwork import NOTHING, ArtworkSelection, item_tail, last_drawn
 from streams.stages.viewers.fragments import FragmentStore, ShelfFragments, distinct
 
@@ -57,22 +66,44 @@ class Cause(NamedTuple):
     """From when on the page lives; 0: from the time of its event."""
 
 
-def numbered(seq: I8, slots: I4, floor: int) -> list[int]:
+class Causes(NamedTuple):
+    """The causes of pages [n], by columns."""
+
+    viewer_ids: Sequence[str]
+    seq: I8
+    offset: I8
+    time_ms: I8
+    said: Sequence[bytes]
+    """`Cause.limits` and `Cause.arms`."""
+    made_ms: I8
+
+    def at(self, n: int) -> Cause:
+        """Return the cause of a page, without what it says."""
+        seq, offset, time_ms = int(self.seq[n]), int(self.offset[n]), int(self.time_ms[n])
+        return Cause(self.viewer_ids[n], seq, offset, time_ms, made_ms=int(self.made_ms[n]))
+
+    @classmethod
+    def of(cls, causes: Sequence[Cause]) -> "Causes":
+        """Turn causes into columns."""
+        numbers = np.array([(c.seq, c.offset, c.time_ms, c.made_ms) for c in causes], np.int64)
+        seq, offset, time_ms, made_ms = numbers.reshape(-1, 4).T
+        return cls(
+            [c.viewer_id for c in causes], seq, offset, time_ms, [c.limits + c.arms for c in causes], made_ms
+        )
+
+
+def numbered(seq: I8, slots: I4, floor: int) -> I8:
     """Return each page's number, its viewer's next above the floor, and store the last ones.
 
     Examples
     --------
     >>> seq = np.array([7, 0])
-    >>> numbered(seq, np.array([0, 1, 0], np.int32), 3), seq.tolist()
+    >>> numbered(seq, np.array([0, 1, 0], np.int32), 3).tolist(), seq.tolist()
     ([8, 4, 9], [9, 4])
     """
-    last: dict[int, int] = {}
-    numbers = []
-    for slot, before in zip(slots.tolist(), seq[slots].tolist(), strict=True):
-        last[slot] = last.get(slot, max(before, floor)) + 1
-        numbers.append(last[slot])
-    seq[list(last)] = list(last.values())
-    return numbers
+    out = np.empty(slots.size, np.int64)
+    number_pages(seq, slots, floor, out)
+    return out
 
 
 class PageEncoder:
@@ -102,7 +133,7 @@ class PageEncoder:
     >>> lists = Lists(np.array([[1, 0, -1]], "i4"), scores, reasons, np.zeros(1, "i4"))
     >>> about = {"topic": "viewing.events.v1", "partition": 3, "model_version": "m", "ttl_ms": 1000}
     >>> encoder = PageEncoder(titles, Catalog(titles), **about)
-    >>> page, = encoder.encode(pages_of_lists(lists), [Cause("ada", 7, 41, 10**12)], [0])
+    >>> page, = encoder.encode(pages_of_lists(lists), Causes.of([Cause("ada", 7, 41, 10**12)]), [0])
     >>> home = decode_home(page)
     >>> home.list_id, [(i.title_id, i.score) for i in home.rows[0].items]
     ('3-41-7', [('b', 2.5), ('a', -0.125)])
@@ -119,7 +150,7 @@ class PageEncoder:
         ttl_ms: int,
     ) -> None:
         self._titles, self._catalog = titles, catalog
-        self._partition, self._ttl_ms = partition, ttl_ms
+        self._ttl_ms = ttl_ms
         self._buffer: U1 = np.zeros(0, np.uint8)
         self._names: U1 = np.zeros(STRIDE, np.uint8)
         self._longest = 0
@@ -131,6 +162,10 @@ class PageEncoder:
         self._reused = 0
         self._reason: U1 = np.array([REASONS.index(kind.reason) for kind in KINDS], np.uint8)
         self._model = b',"model_version":%b' % msgspec.json.encode(model_version)
+        self._texts = (
+            b'{"viewer_id":', b',"list_id":"%d-' % partition, b"-", b'","seq":',
+            b',"generated_at_ms":', b',"expires_at_ms":', b'},"rows":[',
+        )  # fmt: skip
         self._source = b',"source":{"topic":%b,"partition":%d,"offset":' % (
             msgspec.json.encode(topic),
             partition,
@@ -139,7 +174,7 @@ class PageEncoder:
     def encode(
         self,
         pages: Pages,
-        causes: Sequence[Cause],
+        causes: Causes,
         languages: Sequence[int],
         selection: ArtworkSelection = NOTHING,
         explored: float = 1.0,
@@ -175,16 +210,13 @@ class PageEncoder:
             *self._categories.flat(),
         )
         fragments = Fragments(self._names, self._span, *texts)
-        bodies = self._bodies(pages, parts, fragments, self._most_bytes(pages))
-        return [
-            b"".join((self._page_head(cause, LANGUAGES[language]), body))
-            for cause, language, body in zip(causes, language_of_page.tolist(), bodies, strict=True)
-        ]
+        page_heads, most = self._page_heads(causes, language_of_page)
+        return [*self._written(page_heads, pages, parts, fragments, most + self._most_bytes(pages))]
 
-    def _bodies(
-        self, pages: Pages, parts: FragmentNumbers, fragments: Fragments, most: int
-    ) -> Iterator[memoryview]:
-        """Yield each page without its head; a view is valid until the next block is written."""
+    def _written(
+        self, heads: PageHeads, pages: Pages, parts: FragmentNumbers, fragments: Fragments, most: int
+    ) -> Iterator[bytes]:
+        """Yield each page."""
         ends = np.empty(_BLOCK, np.int64)
         for a in range(0, pages.kind.shape[0], _BLOCK):
             some = slice(a, a + _BLOCK)
@@ -192,28 +224,32 @@ class PageEncoder:
             n = columns[0].shape[0]
             if self._buffer.size < n * most:
                 self._buffer = np.empty(n * most, np.uint8)
-            encode_pages(Pages(*columns), parts.of(some), fragments, self._buffer, ends)
+            encode_pages(heads.of(some), Pages(*columns), parts.of(some), fragments, self._buffer, ends)
             written = self._buffer.data
             for start, end in pairwise((0, *ends[:n].tolist())):
-                yield written[start:end]
+                yield bytes(written[start:end])
 
-    def _page_head(self, cause: Cause, language: str) -> bytes:
-        return (
-            b'{"viewer_id":%b,"list_id":"%b","seq":%d,"generated_at_ms":%d,"expires_at_ms":%d%b%b%b%b%d%b'
-            % (
-                msgspec.json.encode(cause.viewer_id),
-                list_id(self._partition, cause.offset, cause.seq).encode(),
-                cause.seq,
-                cause.time_ms,
-                min((cause.made_ms or cause.time_ms) + self._ttl_ms, MAX_TIME_MS - 1),
-                self._model,
-                b"" if language == DEFAULT else b',"language":"%b"' % language.encode(),
-                cause.limits + cause.arms,
-                self._source,
-                cause.offset,
-                b'},"rows":[',
-            )
-        )
+    def _page_heads(self, causes: Causes, languages: I4) -> tuple[PageHeads, int]:
+        """Return the heads of pages, and the most bytes of one."""
+        shared = FragmentStore(self._texts)
+        keys = zip(languages.tolist(), causes.said, strict=True)
+        numbers = np.array(shared.many(keys, self._shared), np.int32) - len(self._texts)
+        ids = [msgspec.json.encode(viewer_id) for viewer_id in causes.viewer_ids]
+        sizes = np.fromiter(map(len, ids), np.int64, len(ids))
+        lives = np.where(causes.made_ms > 0, causes.made_ms, causes.time_ms) + self._ttl_ms
+        most = int(sizes.max(initial=0)) + sum(map(len, self._texts)) + shared.longest + HEAD_NUMBERS
+        heads = PageHeads(
+            np.frombuffer(bytearray(b"".join(ids) + bytes(STRIDE)), np.uint8), np.cumsum([0, *sizes]),
+            causes.seq, causes.offset, causes.time_ms, np.minimum(lives, MAX_TIME_MS - 1), numbers,
+            *shared.flat(),
+        )  # fmt: skip
+        return heads, most
+
+    def _shared(self, about: tuple[int, bytes]) -> bytes:
+        """Return the fields of a page between its lifetime and its source's offset."""
+        language, said = LANGUAGES[about[0]], about[1]
+        spoken = b"" if language == DEFAULT else b',"language":"%b"' % language.encode()
+        return self._model + spoken + said + self._source
 
     def _forget_reused_tags(self) -> None:
         """Make headings, labels and categories again if a number of a tag became another tag's."""

@@ -27,7 +27,7 @@ from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome
 from streams.stages.viewers.alerts import Alerts
 from streams.stages.viewers.artwork import PageArtwork, with_arms
-from streams.stages.viewers.page_bytes import Cause, PageEncoder, numbered
+from streams.stages.viewers.page_bytes import Causes, PageEncoder, numbered
 from streams.stages.viewers.page_throttle import PageRequest
 from streams.telemetry.metrics import Metrics
 
@@ -130,27 +130,26 @@ class PagePublisher:
     ) -> list[Message]:
         """Make the pages of one variant; alerts go into the outcome where the viewers' taste has ranked."""
         viewers, rivals, treatment = self._side.viewers, variant.rivals, variant.treatment
-        slots = np.fromiter((slot for slot, _, _ in requests), np.int32, len(requests))
+        asked, offsets, at = np.array(requests, np.int64).T
+        slots = asked.astype(np.int32)
         config = treated_page(self._index.config, treatment, explore=variant.explores)
         if rivals is not None:  # only titles of the two rankers are compared: none is explored
             config = replace(config, explore_floor=0.0)
         seqs = numbered(viewers.arrays.seq, slots, floor)
+        names = [viewers.ids[slot] for slot in slots.tolist()]
         picks: list[InterleavedPick] = []
         if rivals is None:
             pages = self._build(slots, now_ms, treatment, config)
         else:
             pages = self._build(slots, now_ms, rivals.control, config)
             new = self._build(slots, now_ms, rivals.new, config)
-            names = [viewers.ids[slot] for slot in slots.tolist()]
-            coins = [f"{rivals.salt} {name} {seq}" for name, seq in zip(names, seqs, strict=True)]
+            coins = [f"{rivals.salt} {name} {seq}" for name, seq in zip(names, seqs.tolist(), strict=True)]
             picks = interleave_top_picks(pages, new, coins, config.visible)
-        limits = map(
-            _limits_json, viewers.arrays.country[slots].tolist(), viewers.arrays.limit[slots].tolist()
+        limits = zip(
+            viewers.arrays.country[slots].tolist(), viewers.arrays.limit[slots].tolist(), strict=True
         )
-        causes = [
-            Cause(viewers.ids[slot], seq, offset, at, of_viewer, variant.arms, now_ms if self._live else at)
-            for (slot, offset, at), seq, of_viewer in zip(requests, seqs, limits, strict=True)
-        ]
+        said = [_limits_json(country, limit) + variant.arms for country, limit in limits]
+        causes = Causes(names, seqs, offsets, at, said, np.full_like(at, now_ms) if self._live else at)
         shown = self._artwork.select(pages, slots, now_ms, treatment.artwork or ArtworkPolicy.BANDIT)
         if rivals is not None:
             shown = with_arms(shown, picks, rivals.labels)
@@ -160,10 +159,7 @@ class PagePublisher:
         explored = 1.0 if treatment.explore is None else treatment.explore
         explored *= config.explore_share(self._list_length(treatment)) if config.is_list else 1.0
         encoded = self._encoder.encode(pages, causes, languages, shown, explored=explored)
-        return [
-            {"key": cause.viewer_id.encode(), "value": page}
-            for cause, page in zip(causes, encoded, strict=True)
-        ]
+        return [{"key": name.encode(), "value": page} for name, page in zip(names, encoded, strict=True)]
 
     def _build(self, slots: I4, now_ms: int, treatment: Treatment, config: PageConfig) -> Pages:
         """Build pages under a treatment."""

@@ -5,7 +5,7 @@ title's id with a control character would be the key of a row that is the stage'
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -33,9 +33,9 @@ MAX_TRIALS: Final = 1_000
 """Most trials or wins in one update, which tells of one impression."""
 
 
-def fault_of_names(names: Iterable[str]) -> str | None:
+def fault_of_names(names: Sequence[str]) -> str | None:
     """Return what is wrong with ids of titles; an empty one is of a title that its sender knew by key."""
-    bad = any(len(name) > _LONGEST_ID or _CONTROL.search(name) for name in names)
+    bad = max(map(len, names), default=0) > _LONGEST_ID or _CONTROL.search("".join(names))
     return "an id is too long, or has control characters" if bad else None
 
 

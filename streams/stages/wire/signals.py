@@ -341,8 +341,7 @@ def _pack_one(located: _Located, titles: TitleTable, partition: int, position: t
     past = signals.history[_filled(signals.depth, signals.history.shape[1])]
     known = past < 0
     history = np.where(known, ~past, past)
-    rows, numbers = np.unique(np.concatenate((signals.title, history)), return_inverse=True)
-    numbers = numbers.astype("<u2")
+    rows, numbers = _numbered(np.concatenate((signals.title, history)), len(titles))
     positive = signals.action == Action.POSITIVE
     dictionary, length = _dictionary(rows, titles)
     head = np.zeros(1, HEADER)
@@ -363,6 +362,15 @@ def _pack_one(located: _Located, titles: TitleTable, partition: int, position: t
         np.packbits(known),
     )  # fmt: skip
     return b"".join([*(part.tobytes() for part in parts), dictionary])
+
+
+def _numbered(named: I4, titles: int) -> tuple[I4, NDArray[np.uint16]]:
+    """Return the different rows of titles, ascending, and the number of each; sorting would be slower."""
+    number = np.zeros(titles, np.uint16)
+    number[named] = 1
+    rows = np.flatnonzero(number).astype(np.int32)
+    number[rows] = np.arange(rows.size)
+    return rows, number[named].astype("<u2")
 
 
 def _dictionary(rows: I4, titles: TitleTable) -> tuple[bytes, int]:

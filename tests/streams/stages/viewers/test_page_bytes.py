@@ -21,7 +21,7 @@ from schemas import Tags, Title
 from schemas.codec import decode_home, encode
 from schemas.fields import ItemReason, RowKind
 from schemas.pages import Home, Item, Row, Source, list_id
-from streams.stages.viewers.page_bytes import Cause, PageEncoder
+from streams.stages.viewers.page_bytes import Cause, Causes, PageEncoder
 
 REASONS = (None, ItemReason.CO_WATCH, ItemReason.TRENDING)
 TIME = 1_700_000_000_000
@@ -47,7 +47,7 @@ def _lists(rows: list[list[int]], score: list[list[float]], reason: list[list[in
 
 def _write(encoder: PageEncoder, pages: Pages, *causes: Cause) -> list[bytes]:
     """Write pages in English."""
-    return encoder.encode(pages, causes, [0] * len(causes))
+    return encoder.encode(pages, Causes.of(causes), [0] * len(causes))
 
 
 def _home(cause: Cause, items: list[tuple[str, float, int]]) -> Home:
@@ -196,7 +196,8 @@ def test_rows_of_every_kind_are_written_as_their_words(
         for k, one in enumerate(parts[q:]):
             pages.category[q, k], pages.category_share[q, k] = one
     hindi = int.from_bytes(b"hi", "little")
-    written = encoder.encode(pages, [Cause("v", 1, 2, TIME), Cause("w", 3, 4, TIME)], [0, hindi])
+    causes = Causes.of([Cause("v", 1, 2, TIME), Cause("w", 3, 4, TIME)])
+    written = encoder.encode(pages, causes, [0, hindi])
     wording = PageDecoder(titles.ids, catalog.facts.names, catalog.tag_names)
     for q, language in enumerate(("en", "hi")):
         home = decode_home(written[q])
