@@ -259,3 +259,21 @@ def test_events_are_chosen_with_their_signals() -> None:
     assert (chosen.rows.event.tolist(), [*chosen.rows.titles]) == ([0, 0, 2, 2], ["x", "y", "x", "y"])
     assert [len(batch.cut(start, 4).rows.titles) for start in range(4)] == [4, 3, 1, 1]
     assert batch.cut(0, 5) is batch
+
+
+@pytest.mark.parametrize("registry", [False, True])
+def test_framed_events_may_be_avro_where_there_is_a_registry(registry: bool) -> None:
+    """Without a registry what stands behind the framing is JSON, and is read by the kernel."""
+    reader = EventReader(Settings())
+    reader.has_registry = registry
+    decoder = EventDecoder(RewardFunction(), reader, stage="viewers", partition=0, partitions=1)
+    read, usable = decoder._columns.read, []
+
+    def reading(*args: Any) -> Any:
+        found = read(*args)
+        usable.extend(found.usable.tolist())
+        return found
+
+    decoder._columns.read = reading  # type: ignore[method-assign]
+    found = decoder.decode([record(b"\0\0\0\0\1" + encode(watch("a", "t")), b"a")])
+    assert (usable, len(found.events)) == ([not registry], 1)
