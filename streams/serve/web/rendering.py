@@ -70,6 +70,20 @@ def moment(text: str | None) -> str:
     return text[:16].replace("T", " ") if text else "\N{EN DASH}"
 
 
+def short(value: float) -> str:
+    """Return a number of few characters, for an axis.
+
+    Examples
+    --------
+    >>> short(0), short(0.5), short(1000), short(20_000), short(3_500_000)
+    ('0', '0.5', '1,000', '20k', '3.5M')
+    """
+    for least, unit, name in ((1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if value >= least:
+            return f"{value / unit:g}{name}"
+    return f"{value:,g}"
+
+
 def code(text: str) -> Markup:
     """Return a text with what is between backticks as code.
 
@@ -132,7 +146,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters.update(u=path_part, meta=meta, moment=moment, code=code)
+_TEMPLATES.filters.update(u=path_part, meta=meta, moment=moment, code=code, short=short)
 _NEWEST = max(int(path.stat().st_mtime) for path in STATIC.iterdir())
 _TEMPLATES.globals.update(
     is_open=is_open, place="", query="", bad=False, stamp=f"{version('nearline')}-{_NEWEST}"
