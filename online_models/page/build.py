@@ -34,8 +34,9 @@ from online_models.page.selection import contains, mark_reaching, select_best, u
 from online_models.page.tag_shelves import add_tag_shelves, order_categories
 from online_models.ranking.exploration import deal
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
-from online_models.ranking.tag_places import VoteScratch, apply_votes, has_votes, vote_scratch
+from online_models.ranking.tag_places import VoteScratch, apply_votes, vote_scratch
 from online_models.ranking.tag_table import TagTable
+from online_models.ranking.tag_votes import count_votes
 from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.codes import (
     HIDDEN_GEMS,
@@ -107,8 +108,8 @@ def finish_scores(
     dense = shared.dense[group]
     for t in range(row.size):
         row[t] += dense[t]
-    if has_votes(viewers, params, v, now, tags, votes):
-        apply_votes(titles, viewers, params, v, now, tags, hidden, row, votes)
+    if count_votes(viewers, params, v, now, tags, votes.votes):
+        apply_votes(params, tags, hidden, row, votes)
     mark_known(viewers, v, hidden, 0.0)
     return int(recent_likes(viewers, v, work.history))
 

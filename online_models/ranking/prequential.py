@@ -23,8 +23,9 @@ from online_models.learners.tag_vectors import move_tags
 from online_models.learners.title_side import absorb_one
 from online_models.learners.viewer_updates import begin_signal, learn_rejection, learn_viewer, update_history
 from online_models.ranking.scorer import cowatch, sparse_scratch, subtract_rejected
-from online_models.ranking.tag_places import VoteScratch, apply_votes, has_votes, vote_scratch
+from online_models.ranking.tag_places import VoteScratch, apply_votes, vote_scratch
 from online_models.ranking.tag_table import TagTable
+from online_models.ranking.tag_votes import count_votes
 from online_models.tables.derived_columns import SEASON
 from online_models.tables.history import mark_known
 from online_models.tables.layout import (
@@ -182,9 +183,9 @@ def rank_target(
         learn_weights(titles, viewers, params, at.weights, context, v, t, stamp, work, at.score)
     if params.rejection > 0:
         subtract_rejected(titles, viewers, params, v, now, n, at.sparse, at.score[0])
-    if has_votes(viewers, params, v, now, at.tags, at.votes):
+    if count_votes(viewers, params, v, now, at.tags, at.votes.votes):
         mark_candidates(titles, stamp, work, at.base)
-        apply_votes(titles, viewers, params, v, now, at.tags, at.base, at.score[0], at.votes)
+        apply_votes(params, at.tags, at.base, at.score[0], at.votes)
     ranks[0] = rank_of(at.score[0], t, at.rivals)
 
 

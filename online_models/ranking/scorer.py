@@ -18,8 +18,9 @@ from online_models.learners.blender import (
 )
 from online_models.learners.factorization import represent
 from online_models.ranking.logarithms import log_all
-from online_models.ranking.tag_places import apply_votes, has_votes, vote_scratch
+from online_models.ranking.tag_places import apply_votes, vote_scratch
 from online_models.ranking.tag_table import TagTable
+from online_models.ranking.tag_votes import count_votes
 from online_models.tables.derived_columns import SATISFACTION
 from online_models.tables.feedback_layout import SECOND
 from online_models.tables.history import mark_known, recent_items, session_items_at, share_of, title_of
@@ -272,8 +273,8 @@ def rank_block(
             if params.rejection > 0:
                 subtract_rejected(titles, viewers, params, v, now, n, work, row)
         dense, least = shared.dense[group], np.float32(-np.inf)
-        if has_votes(viewers, params, v, now, tags, votes):
-            apply_votes(titles, viewers, params, v, now, tags, dense, row, votes)
+        if count_votes(viewers, params, v, now, tags, votes.votes):
+            apply_votes(params, tags, dense, row, votes)
         # The n-th best score is at least the least score here of n titles: most others are then skipped at
         # once
         for before in range(max(q - PRECEDING, 0), q):
@@ -305,7 +306,7 @@ def blend_row(
         if params.rejection > 0:
             subtract_rejected(titles, viewers, params, v, now, n, work, row)
     votes = vote_scratch(tags)
-    if has_votes(viewers, params, v, now, tags, votes):
+    if count_votes(viewers, params, v, now, tags, votes.votes):
         base = shared.dense[0].copy()
         hide_known(viewers, v, base)
-        apply_votes(titles, viewers, params, v, now, tags, base, row, votes)
+        apply_votes(params, tags, base, row, votes)

@@ -23,19 +23,11 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.jit import jit, jit_no_alloc
-from online_models.ranking.tag_table import GENRES, TagTable
-from online_models.ranking.tag_votes import (
-    DOUBT,
-    VOTES,
-    count_dislikes,
-    count_sought,
-    count_turn,
-    has_dislikes,
-    has_sought,
-)
-from online_models.tables.layout import F4, I4, U1, U8, Params, Real, Titles, Viewers
+from online_models.ranking.tag_table import TagTable
+from online_models.ranking.tag_votes import DISLIKED, DOUBT, SOUGHT, TURNED, TagVotes, count_votes, new_votes
+from online_models.tables.layout import F4, I4, U1, Params, Real, Viewers
 
-__all__ = ["VoteScratch", "apply_votes", "find_voters", "has_votes", "vote_scratch"]
+__all__ = ["VoteScratch", "apply_votes", "find_voters", "vote_scratch"]
 
 SEEN = 20
 """Best titles among which those with a tag are counted: a row of top picks."""
@@ -48,70 +40,58 @@ SURE = 1.5
 skips 1.6; low ratings among likes are less."""
 VOTED = 8
 """Tags of a viewer that move titles, the strongest: the bits of a byte."""
-SOUGHT, TURNED, DISLIKED = 0, 1, 2
-"""Rows of votes."""
+BLOCK = 16
+"""Titles that are compared at a time, as vector instructions."""
+
+
+class Moved(NamedTuple):
+    """The titles with a voted tag, copied together: all passes but one are over these alone."""
+
+    title: I4
+    """[T + 1]: the last is written, and not counted."""
+    row: F4
+    base: F4
+    mask: U1
 
 
 class VoteScratch(NamedTuple):
     """Working memory of a call."""
 
-    votes: F4
-    """[3, G]"""
-    bits: U8
-    """[VOTES]"""
-    turn: F4
-    """[GENRES]"""
+    votes: TagVotes
     best: F4
     """[2, SEEN] the best scores without and with a tag, in descending order."""
+    rest: F4
+    """[SEEN] the best scores without any voted tag."""
     voted: I4
     """[VOTED] tags with the strongest votes, weakest first."""
     places: I4
     """[VOTED] best titles with each of them, before anything moves."""
     least: F4
     """[VOTED] what titles with a disliked tag lose at least."""
-    number: U1
-    """[G] 1 + the number of a voted tag, else 0."""
     mask: U1
-    """[T] the voted tags of each title, one bit each."""
+    """[T] the voted tags of each title, one bit each; 0 between viewers."""
+    moved: Moved
 
 
 @jit
 def vote_scratch(tags: TagTable) -> VoteScratch:
     """Allocate working memory."""
+    size = tags.genres.size
     return VoteScratch(
-        np.zeros((3, tags.rarity.size), np.float32),
-        np.zeros(VOTES, np.uint64),
-        np.zeros(GENRES, np.float32),
+        new_votes(tags),
         np.empty((2, SEEN), np.float32),
+        np.empty(SEEN, np.float32),
         np.empty(VOTED, np.int32),
         np.empty(VOTED, np.int32),
         np.empty(VOTED, np.float32),
-        np.zeros(tags.rarity.size, np.uint8),
-        np.zeros(tags.genres.size, np.uint8),
+        np.zeros(size, np.uint8),
+        Moved(
+            np.empty(size + 1, np.int32),
+            np.empty(size, np.float32),
+            np.empty(size, np.float32),
+            np.empty(size, np.uint8),
+        ),
     )
-
-
-@jit_no_alloc
-def has_votes(viewers: Viewers, params: Params, v: int, now: int, tags: TagTable, at: VoteScratch) -> bool:
-    """Return whether a viewer may have voted on a tag; write how they turned into ``at.turn``."""
-    turned = params.turn > 0 and count_turn(viewers, params, v, tags, at.bits, at.turn)
-    return bool(turned or has_sought(viewers, params, v) or has_dislikes(viewers, params, v, now))
-
-
-@jit_no_alloc
-def _count_votes(
-    titles: Titles, viewers: Viewers, params: Params, v: int, now: int, tags: TagTable, at: VoteScratch
-) -> bool:
-    """Write a viewer's votes; return whether there are any. ``at.turn`` is as `has_votes` has written it."""
-    at.votes[:] = 0.0
-    found = count_sought(titles, viewers, params, v, tags, at.votes[SOUGHT])
-    for b in range(GENRES if params.turn > 0 else 0):
-        if at.turn[b] > 0 and tags.tag_of[b] >= 0:
-            at.votes[TURNED, tags.tag_of[b]] = at.turn[b]
-            found = True
-    if has_dislikes(viewers, params, v, now):
-        found |= count_dislikes(viewers, params, v, now, tags, at.votes[DISLIKED])
-    return bool(found)
 
 
 @jit_no_alloc
@@ -121,10 +101,28 @@ def _strength(votes: F4, tag: int) -> Real:
 
 
 @jit_no_alloc
-def _strongest(votes: F4, voted: I4) -> int:
-    """Write the tags of the strongest votes into ``voted``, the weakest first; return how many."""
+def _sort_voted(at: TagVotes) -> int:
+    """Sort the tags whose votes count to the front; return how many: of equal votes the order decides."""
     n = 0
-    for g in range(votes.shape[1]):
+    for i in range(at.n[0]):
+        g = at.tags[i]
+        if _strength(at.votes, g) > 0:
+            k = n
+            at.tags[i] = at.tags[n]
+            while k > 0 and at.tags[k - 1] > g:
+                at.tags[k] = at.tags[k - 1]
+                k -= 1
+            at.tags[k] = g
+            n += 1
+    return n
+
+
+@jit_no_alloc
+def _strongest(at: TagVotes, voted: I4) -> int:
+    """Write the tags of the strongest votes into ``voted``, the weakest first; return how many."""
+    n, votes = 0, at.votes
+    for i in range(_sort_voted(at)):
+        g = at.tags[i]
         strength = _strength(votes, g)
         if strength <= 0 or (n == VOTED and strength <= _strength(votes, voted[0])):
             continue
@@ -152,55 +150,74 @@ def _keep(best: F4, score: Real) -> None:
 
 
 @jit_no_alloc
-def _mark(tags: TagTable, n: int, base: F4, row: F4, at: VoteScratch) -> Real:
-    """Write the voted tags of each title into ``at.mask``; return the least score of a best title."""
-    best = at.best[0]
-    best[:] = -np.inf
+def _gather(tags: TagTable, n: int, base: F4, row: F4, at: VoteScratch) -> Moved:
+    """Copy the titles with a voted tag together."""
+    m, size, moved = 0, min(row.size, at.mask.size), at.moved
     for k in range(n):
-        at.number[at.voted[k]] = k + 1
-    for t in range(min(row.size, at.mask.size)):
-        mask, score = np.uint8(0), row[t] + base[t]
-        if score > -np.inf:
-            for a in range(tags.indptr[t], tags.indptr[t + 1]):
-                number = at.number[tags.ids[a]]
-                if number > 0:
-                    mask |= np.uint8(1) << np.uint8(number - 1)
-            _keep(best, score)
-        at.mask[t] = mask
-    for k in range(n):
-        at.number[at.voted[k]] = 0
-    return np.float32(best[SEEN - 1])
+        g = at.voted[k]
+        for a in range(tags.starts[g], tags.starts[g + 1]):
+            t = tags.titles[a]
+            if t < size and row[t] + base[t] > -np.inf:
+                moved.title[m] = t
+                m += at.mask[t] == 0
+                at.mask[t] |= np.uint8(1) << np.uint8(k)
+    for i in range(m):
+        t = moved.title[i]
+        moved.row[i], moved.base[i], moved.mask[i] = row[t], base[t], at.mask[t]
+    return Moved(moved.title[:m], moved.row[:m], moved.base[:m], moved.mask[:m])
 
 
 @jit_no_alloc
-def _take_least(
-    params: Params, tags: TagTable, n: int, last: Real, base: F4, row: F4, at: VoteScratch
-) -> None:
+def _find_rest(base: F4, row: F4, mask: U1, best: F4) -> None:
+    """Write the best scores of titles without a voted tag: they do not move."""
+    best[:] = -np.inf
+    size = min(row.size, mask.size)
+    whole = size // BLOCK * BLOCK
+    for a in range(0, whole, BLOCK):
+        better, least = np.int32(0), best[SEEN - 1]
+        for t in range(a, a + BLOCK):
+            better |= np.int32(row[t] + base[t] > least)
+        for t in range(a, a + BLOCK if better else a):
+            if mask[t] == 0:
+                _keep(best, row[t] + base[t])
+    for t in range(whole, size):
+        if mask[t] == 0:
+            _keep(best, row[t] + base[t])
+
+
+@jit_no_alloc
+def _find_last(moved: Moved, at: VoteScratch) -> Real:
+    """Return the least score of a best title."""
+    having = at.best[1]
+    having[:] = -np.inf
+    for i in range(moved.row.size):
+        _keep(having, moved.row[i] + moved.base[i])
+    return _score_at(having, at.rest, SEEN - 1)
+
+
+@jit_no_alloc
+def _take_least(params: Params, tags: TagTable, n: int, last: Real, moved: Moved, at: VoteScratch) -> None:
     """Count best titles with each voted tag, and take from titles what the most disliked of theirs takes."""
     at.places[:] = 0
     for k in range(n):
         g = at.voted[k]
-        d = max(at.votes[DISLIKED, g] - np.float32(DOUBT), np.float32(0.0))
+        d = max(at.votes.votes[DISLIKED, g] - np.float32(DOUBT), np.float32(0.0))
         at.least[k] = np.float32(params.dislike) * tags.rarity[g] * d / (np.float32(1.0) + d)
-    for t in range(min(row.size, at.mask.size)):
-        if at.mask[t] == 0:
-            continue
-        loss, seen = np.float32(0.0), row[t] + base[t] >= last
+    for i in range(moved.row.size):
+        loss, seen = np.float32(0.0), moved.row[i] + moved.base[i] >= last
         for k in range(n):
-            if at.mask[t] >> np.uint8(k) & np.uint8(1):
+            if moved.mask[i] >> np.uint8(k) & np.uint8(1):
                 at.places[k] += seen
                 loss = max(loss, at.least[k])
-        row[t] -= loss
+        moved.row[i] -= loss
 
 
 @jit_no_alloc
-def _find_best(k: int, base: F4, row: F4, at: VoteScratch) -> None:
+def _find_best(k: int, moved: Moved, at: VoteScratch) -> None:
     """Write the best scores without and with a voted tag."""
-    at.best[:] = -np.inf
-    for t in range(min(row.size, at.mask.size)):
-        score = row[t] + base[t]
-        if score > -np.inf:
-            _keep(at.best[at.mask[t] >> np.uint8(k) & np.uint8(1)], score)
+    at.best[0], at.best[1] = at.rest, -np.inf
+    for i in range(moved.row.size):
+        _keep(at.best[moved.mask[i] >> np.uint8(k) & np.uint8(1)], moved.row[i] + moved.base[i])
 
 
 @jit_no_alloc
@@ -238,65 +255,59 @@ def _excess(having: F4, others: F4, left: int) -> Real:
 
 
 @jit_no_alloc
-def _move_towards(k: int, near: Real, shrink: Real, base: F4, row: F4, at: VoteScratch) -> None:
+def _move_towards(k: int, near: Real, shrink: Real, moved: Moved) -> None:
     """Move titles with a voted tag towards a score, if theirs are lower."""
-    for t in range(min(row.size, at.mask.size)):
-        distance = near - (row[t] + base[t])
-        if at.mask[t] >> np.uint8(k) & np.uint8(1) and distance > 0:
-            row[t] += distance - shrink * distance
+    for i in range(moved.row.size):
+        distance = near - (moved.row[i] + moved.base[i])
+        if moved.mask[i] >> np.uint8(k) & np.uint8(1) and distance > 0:
+            moved.row[i] += distance - shrink * distance
 
 
 @jit_no_alloc
-def _move_down(k: int, loss: Real, row: F4, at: VoteScratch) -> None:
+def _move_down(k: int, loss: Real, moved: Moved) -> None:
     """Take something from titles with a voted tag."""
-    for t in range(min(row.size, at.mask.size)):
-        if at.mask[t] >> np.uint8(k) & np.uint8(1):
-            row[t] -= loss
+    for i in range(moved.row.size):
+        if moved.mask[i] >> np.uint8(k) & np.uint8(1):
+            moved.row[i] -= loss
 
 
 @jit_no_alloc
-def _bring_places(tag: int, k: int, base: F4, row: F4, at: VoteScratch) -> None:
+def _bring_places(tag: int, k: int, moved: Moved, at: VoteScratch) -> None:
     """Give a voted tag its places."""
+    votes = at.votes.votes
     for way, staying in ((SOUGHT, 1), (TURNED, STAYING)):
-        if at.votes[way, tag] > 0:
-            _find_best(k, base, row, at)
-            wanted = int(MOST * at.votes[way, tag] + 0.5)
+        if votes[way, tag] > 0:
+            _find_best(k, moved, at)
+            wanted = int(MOST * votes[way, tag] + 0.5)
             near, shrink = _bring(at.best[1], at.best[0], wanted, staying)
             if near < np.inf:
-                _move_towards(k, near, shrink, base, row, at)
-    if at.votes[DISLIKED, tag] >= SURE:
-        _find_best(k, base, row, at)
-        left = int(at.places[k] / (1.0 + at.votes[DISLIKED, tag]) + 0.5)
-        _move_down(k, _excess(at.best[1], at.best[0], left), row, at)
+                _move_towards(k, near, shrink, moved)
+    if votes[DISLIKED, tag] >= SURE:
+        _find_best(k, moved, at)
+        left = int(at.places[k] / (1.0 + votes[DISLIKED, tag]) + 0.5)
+        _move_down(k, _excess(at.best[1], at.best[0], left), moved)
 
 
 @jit_no_alloc
-def apply_votes(
-    titles: Titles,
-    viewers: Viewers,
-    params: Params,
-    v: int,
-    now: int,
-    tags: TagTable,
-    base: F4,
-    row: F4,
-    at: VoteScratch,
-) -> None:
-    """Move titles of the tags that a viewer voted on in their score row, if `has_votes`.
+def apply_votes(params: Params, tags: TagTable, base: F4, row: F4, at: VoteScratch) -> None:
+    """Move titles of the tags on which a viewer voted in their score row, after `count_votes`.
 
     ``row + base`` are the scores of the titles; titles at -inf are not compared.
     """
-    if not _count_votes(titles, viewers, params, v, now, tags, at):
-        return
     n = _strongest(at.votes, at.voted)
-    _take_least(params, tags, n, _mark(tags, n, base, row, at), base, row, at)
+    moved = _gather(tags, n, base, row, at)
+    _find_rest(base, row, at.mask, at.rest)
+    _take_least(params, tags, n, _find_last(moved, at), moved, at)
     for k in range(n):
-        _bring_places(at.voted[k], k, base, row, at)
+        _bring_places(at.voted[k], k, moved, at)
+    for i in range(moved.title.size):
+        row[moved.title[i]] = moved.row[i]
+        at.mask[moved.title[i]] = 0
 
 
 @jit
 def find_voters(viewers: Viewers, params: Params, slots: I4, now: int, tags: TagTable, out: U1) -> None:
-    """Set ``out`` [n] to 1 for the viewers who may have voted on a tag."""
-    at = vote_scratch(tags)
+    """Set ``out`` [n] to 1 for the viewers who voted on a tag."""
+    at = new_votes(tags)
     for q in range(slots.size):
-        out[q] |= has_votes(viewers, params, slots[q], now, tags, at)
+        out[q] |= count_votes(viewers, params, slots[q], now, tags, at)

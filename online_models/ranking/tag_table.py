@@ -1,4 +1,4 @@
-"""Tags of titles as kernels read them: by title, by genre, and by the words that viewers use for them."""
+"""Tags of titles as kernels read them: by title, tag, genre, and the words that viewers use for them."""
 
 from typing import NamedTuple, TypeAlias
 
@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog
 from online_models.catalog.vocabulary import canonical_keys
+from online_models.jit import jit_no_alloc
 from online_models.tables.layout import F4, I4, U8
 
 __all__ = ["GENRES", "TagTable", "TaggedTitles"]
 
 _Words: TypeAlias = tuple[NDArray[np.uint32], I4]
+"""Sorted keys, and what each of them means."""
 
 GENRES = 64
 """Genres that are compared, the first of the catalog: the bits of a word."""
@@ -33,6 +35,13 @@ class TagTable(NamedTuple):
     """[N] keys of the words that name a tag, sorted: of the whole tag, or of its value as a genre."""
     named: I4
     """[N] the tag that each word names."""
+    starts: I4
+    """[G + 1] the titles with tag ``g`` are ``titles[starts[g] : starts[g + 1]]``, in order."""
+    titles: I4
+    half: NDArray[np.uint32]
+    """[K] upper halves of the titles' keys, sorted (``learners.sought``)."""
+    having: I4
+    """[K] the title of each half."""
 
 
 class TaggedTitles:
@@ -49,7 +58,8 @@ class TaggedTitles:
         self._version = -1
         self._names: list[str] = []
         self._words = _words([])
-        self._table = _table(np.zeros(1, np.int32), np.zeros(0, np.int32), [], self._words)
+        self._halves = _halves(np.zeros(0, np.uint32))
+        self._table = _table(np.zeros(1, np.int32), np.zeros(0, np.int32), [], self._words, self._halves)
 
     def table(self) -> TagTable:
         """Return the tags of the titles as the catalog has them now."""
@@ -57,13 +67,33 @@ class TaggedTitles:
             with self._catalog.lock:
                 self._version, names = self._catalog.version, list(self._catalog.tag_names)
                 indptr, ids = self._catalog.tags_of(np.arange(len(self._catalog.titles)))
+                keys = self._catalog.titles.arrays.key[: indptr.size - 1]
+            halves = (keys >> np.uint64(32)).astype(np.uint32)
             if names != self._names:  # most records of titles bring no new tag
                 self._names, self._words = names, _words(names)
-            self._table = _table(indptr, ids, names, self._words)
+            half, title = self._halves
+            if halves.size != half.size or not np.array_equal(halves[title], half):
+                self._halves = _halves(halves)
+            self._table = _table(indptr, ids, names, self._words, self._halves)
         return self._table
 
 
-def _table(indptr: I4, ids: I4, names: list[str], words: _Words) -> TagTable:
+@jit_no_alloc
+def _index_titles(indptr: I4, ids: I4, starts: I4, titles: I4) -> None:
+    """Write the titles with each tag: ``starts`` [G + 1] is zero, ``titles`` has the size of ``ids``."""
+    last = starts.size - 1
+    for a in range(ids.size):
+        if ids[a] + 2 <= last:
+            starts[ids[a] + 2] += 1
+    for g in range(2, last + 1):
+        starts[g] += starts[g - 1]
+    for t in range(indptr.size - 1):  # starts[g + 1] is where the next title with tag g goes
+        for a in range(indptr[t], indptr[t + 1]):
+            titles[starts[ids[a] + 1]] = t
+            starts[ids[a] + 1] += 1
+
+
+def _table(indptr: I4, ids: I4, names: list[str], words: _Words, halves: _Words) -> TagTable:
     tagged = max(1, int(np.count_nonzero(np.diff(indptr))))
     share = np.bincount(ids, minlength=len(names)) / tagged
     some = np.flatnonzero(np.array([name.startswith("genre:") for name in names], np.bool_))[:GENRES]
@@ -74,7 +104,16 @@ def _table(indptr: I4, ids: I4, names: list[str], words: _Words) -> TagTable:
     genres = np.zeros(indptr.size - 1, np.uint64)
     np.bitwise_or.at(genres, np.repeat(np.arange(genres.size), np.diff(indptr)), bit[ids])
     rarity = (1.0 - share).astype(np.float32)
-    return TagTable(indptr, ids.astype(np.int32), rarity, genres, tag_of, *words)
+    ids = ids.astype(np.int32)
+    starts, titles = np.zeros(len(names) + 1, np.int32), np.empty(ids.size, np.int32)
+    _index_titles(indptr, ids, starts, titles)
+    return TagTable(indptr, ids, rarity, genres, tag_of, *words, starts, titles, *halves)
+
+
+def _halves(halves: NDArray[np.uint32]) -> _Words:
+    """Return the halves of titles' keys, sorted, and their titles."""
+    titles = np.argsort(halves, kind="stable").astype(np.int32)
+    return halves[titles], titles
 
 
 def _words(names: list[str]) -> _Words:

@@ -13,15 +13,17 @@ What votes do to scores is in `ranking.tag_places`. The constants were chosen in
 `tests/situations`; MovieLens-100K is in ADR 45 and 49.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from online_models.jit import jit_no_alloc
+from online_models.jit import jit, jit_no_alloc
 from online_models.learners.sought import strength_of
 from online_models.ranking.tag_table import GENRES, TagTable
 from online_models.tables.feedback_layout import MOST_REJECTED, SECOND
-from online_models.tables.layout import CHUNK, F4, U8, Params, Real, Titles, Viewers
+from online_models.tables.layout import CHUNK, F4, I4, U1, U8, Params, Real, Viewers
 
-__all__ = ["DOUBT", "VOTES", "count_dislikes", "count_sought", "count_turn", "has_dislikes", "has_sought"]
+__all__ = ["DISLIKED", "DOUBT", "SOUGHT", "TURNED", "TagVotes", "count_votes", "new_votes"]
 
 EXPLICIT = 1.0
 """Least weight of a rejection that votes in full: a low rating, a thumb down."""
@@ -44,6 +46,55 @@ STEADY = 0.8
 """Share of the likes before that one genre must have: a change of taste needs a taste."""
 FEW = 4
 """Likes that a viewer needs before: the first ones are all of a new taste."""
+SOUGHT, TURNED, DISLIKED = 0, 1, 2
+"""Rows of votes."""
+
+
+class TagVotes(NamedTuple):
+    """A viewer's votes, and working memory to count them. All tags but few have none: only those are read."""
+
+    votes: F4
+    """[3, G], zero but for ``tags``."""
+    is_voted: U1
+    """[G]"""
+    tags: I4
+    """[G] tags with votes, until the next viewer."""
+    n: I4
+    """[1] how many."""
+    bits: U8
+    """[VOTES] genres of the newest likes."""
+
+
+@jit
+def new_votes(tags: TagTable) -> TagVotes:
+    """Allocate working memory."""
+    size = tags.rarity.size
+    return TagVotes(
+        np.zeros((3, size), np.float32),
+        np.zeros(size, np.uint8),
+        np.empty(size, np.int32),
+        np.zeros(1, np.int32),
+        np.zeros(VOTES, np.uint64),
+    )
+
+
+@jit_no_alloc
+def _clear(at: TagVotes) -> None:
+    for k in range(at.n[0]):
+        g = at.tags[k]
+        at.is_voted[g] = 0
+        for way in range(at.votes.shape[0]):
+            at.votes[way, g] = 0.0
+    at.n[0] = 0
+
+
+@jit_no_alloc
+def _vote(at: TagVotes, way: int, tag: int, weight: Real) -> None:
+    at.votes[way, tag] += np.float32(weight)
+    if not at.is_voted[tag]:
+        at.is_voted[tag] = 1
+        at.tags[at.n[0]] = tag
+        at.n[0] += 1
 
 
 @jit_no_alloc
@@ -59,79 +110,69 @@ def _dislike_of(viewers: Viewers, params: Params, v: int, title: int, now: int) 
 
 
 @jit_no_alloc
-def has_dislikes(viewers: Viewers, params: Params, v: int, now: int) -> bool:
-    """Return whether a viewer has disliked anything of late."""
-    return bool(params.dislike > 0 and _dislike_of(viewers, params, v, -1, now) > 0)
-
-
-@jit_no_alloc
-def _vote(tags: TagTable, title: int, weight: Real, votes: F4) -> None:
+def _vote_for_title(at: TagVotes, tags: TagTable, title: int, weight: Real) -> None:
     if title < tags.indptr.size - 1:
         for a in range(tags.indptr[title], tags.indptr[title + 1]):
-            votes[tags.ids[a]] += np.float32(weight)
+            _vote(at, DISLIKED, tags.ids[a], weight)
 
 
 @jit_no_alloc
-def count_dislikes(viewers: Viewers, params: Params, v: int, now: int, tags: TagTable, votes: F4) -> bool:
-    """Write the votes against each tag into ``votes`` [G], which is zero; return whether there are any."""
+def _count_dislikes(viewers: Viewers, params: Params, v: int, now: int, tags: TagTable, at: TagVotes) -> bool:
+    """Add the votes against tags; return whether there are any."""
     weight, n, c = 1.0, 0, viewers.tail[v]
     used = (viewers.known[v] - 1) % CHUNK + 1
     while c >= 0 and n < VOTES:
         for s in range(used - 1, -1, -1):
             entry = viewers.chunk[c, s]
             if entry >= 0:
-                _vote(tags, entry, -LIKE * weight, votes)
+                _vote_for_title(at, tags, entry, -LIKE * weight)
             else:
                 disliked = _dislike_of(viewers, params, v, ~entry, now)
                 if disliked <= 0:
                     continue
-                _vote(tags, ~entry, disliked * weight, votes)
+                _vote_for_title(at, tags, ~entry, disliked * weight)
             weight *= STEP
             n += 1
         c = viewers.prev[c]
         used = CHUNK
     found = False
-    for g in range(votes.size):
-        if votes[g] > DOUBT:
+    for k in range(at.n[0]):
+        g = at.tags[k]
+        if at.votes[DISLIKED, g] > DOUBT:
             found = True
         else:
-            votes[g] = 0.0
+            at.votes[DISLIKED, g] = 0.0
     return found
 
 
 @jit_no_alloc
-def has_sought(viewers: Viewers, params: Params, v: int) -> bool:
-    """Return whether a viewer has sought anything of late."""
-    found = False
+def _count_sought(viewers: Viewers, params: Params, v: int, tags: TagTable, at: TagVotes) -> bool:
+    """Add how much each tag is sought; return whether any is."""
     for s in range(viewers.sought.shape[1]):
-        if viewers.sought[v, s] != 0 and strength_of(viewers, params, v, s) > 0:
-            found = True
-    return found
-
-
-@jit_no_alloc
-def count_sought(titles: Titles, viewers: Viewers, params: Params, v: int, tags: TagTable, votes: F4) -> bool:
-    """Write how much each tag is sought into ``votes`` [G], which is zero; return whether any is."""
-    found = False
-    for s in range(viewers.sought.shape[1]):
-        key, strength = viewers.sought[v, s], strength_of(viewers, params, v, s)
-        if key == 0 or strength <= 0:
+        key = viewers.sought[v, s]
+        strength = strength_of(viewers, params, v, s) if key != 0 else np.float32(0.0)
+        if strength <= 0:
             continue
-        named = np.searchsorted(tags.word, key)
-        is_word = named < tags.word.size and tags.word[named] == key
-        while named < tags.word.size and tags.word[named] == key:
-            votes[tags.named[named]] += strength
-            named += 1
-        found |= is_word
-        for t in range(0 if is_word else min(tags.genres.size, titles.key.size)):
-            if np.uint32(titles.key[t] >> np.uint64(32)) == key:
-                for b in range(GENRES):
-                    if tags.genres[t] >> np.uint64(b) & np.uint64(1):
-                        votes[tags.tag_of[b]] += strength
-                        found = True
-    for g in range(votes.size if found else 0):
-        votes[g] /= np.float32(1.0) + votes[g]
-    return found
+        k = np.searchsorted(tags.word, key)
+        is_word = k < tags.word.size and tags.word[k] == key
+        while k < tags.word.size and tags.word[k] == key:
+            _vote(at, SOUGHT, tags.named[k], strength)
+            k += 1
+        k = tags.half.size if is_word else np.searchsorted(tags.half, key)
+        while k < tags.half.size and tags.half[k] == key:
+            _vote_for_genres(at, tags, tags.genres[tags.having[k]], strength)
+            k += 1
+    for k in range(at.n[0]):
+        g = at.tags[k]
+        at.votes[SOUGHT, g] /= np.float32(1.0) + at.votes[SOUGHT, g]
+    return bool(at.n[0] > 0)
+
+
+@jit_no_alloc
+def _vote_for_genres(at: TagVotes, tags: TagTable, genres: np.uint64, strength: Real) -> None:
+    for b in range(GENRES):
+        if genres >> np.uint64(b) & np.uint64(1):
+            _vote(at, SOUGHT, tags.tag_of[b], strength)
 
 
 @jit_no_alloc
@@ -167,13 +208,9 @@ def _is_steady(bits: U8, start: int, stop: int) -> bool:
 
 
 @jit_no_alloc
-def count_turn(viewers: Viewers, params: Params, v: int, tags: TagTable, bits: U8, turn: F4) -> bool:
-    """Write how far a viewer has turned to each genre into ``turn`` [GENRES]; return whether to any.
-
-    ``bits`` [VOTES] is working memory.
-    """
-    turn[:] = 0.0
-    n, found = _recent_genres(viewers, v, tags, bits), False
+def _count_turn(viewers: Viewers, params: Params, v: int, tags: TagTable, at: TagVotes) -> bool:
+    """Add how far a viewer has turned to each genre; return whether to any."""
+    bits, n, found = at.bits, _recent_genres(viewers, v, tags, at.bits), False
     newest, older = np.uint64(0), np.uint64(0)
     for k in range(n):
         if k < NEWEST:
@@ -190,9 +227,21 @@ def count_turn(viewers: Viewers, params: Params, v: int, tags: TagTable, bits: U
                     strength += weight
                     last = k
                 weight *= STEP
-            if n - last - 1 >= FEW and _is_steady(bits, last + 1, n):
-                turn[g] = min(params.turn * strength, 1.0)
+            if n - last - 1 >= FEW and tags.tag_of[g] >= 0 and _is_steady(bits, last + 1, n):
+                _vote(at, TURNED, tags.tag_of[g], min(params.turn * strength, 1.0))
                 found = True
         left >>= np.uint64(1)
         g += 1
     return found
+
+
+@jit_no_alloc
+def count_votes(viewers: Viewers, params: Params, v: int, now: int, tags: TagTable, at: TagVotes) -> bool:
+    """Count a viewer's votes on tags; return whether there are any."""
+    _clear(at)
+    found = _count_sought(viewers, params, v, tags, at)
+    if params.turn > 0:
+        found |= _count_turn(viewers, params, v, tags, at)
+    if params.dislike > 0 and _dislike_of(viewers, params, v, -1, now) > 0:
+        found |= _count_dislikes(viewers, params, v, now, tags, at)
+    return bool(found)
