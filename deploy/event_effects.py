@@ -139,8 +139,8 @@ CHILD: Final = 12
 """Age of the profile in the case of a child, years."""
 NOT_SEEN: Final = 3
 """Impressions without a play that are a faint rejection (``RewardConfig.ignored_after``)."""
-SOUGHT: Final = 3
-"""Top picks of a genre that was sought once, at least: five of twenty, but rows do not repeat titles."""
+INTENDED: Final = 3
+"""Top picks of a genre of a search intent, at least: five of twenty, but rows do not repeat titles."""
 ACCOUNT: Final = "-account"
 """Behind an anonymous viewer's id: the account that they sign in to."""
 GENRES: Final = 3
@@ -198,7 +198,7 @@ def _begun(seen: Seen) -> bool:
 
 
 def _of_its_genres(seen: Seen) -> bool:
-    return all(seen.of_genre(genre) >= SOUGHT for genre in seen.titles[seen.title_id].tags.genre)
+    return all(seen.of_genre(genre) >= INTENDED for genre in seen.titles[seen.title_id].tags.genre)
 
 
 def _for_a_child(seen: Seen) -> bool:
@@ -308,7 +308,7 @@ CASES: Final[Mapping[str, tuple[Case, ...]]] = {
             "top picks have more titles with the tag of its surface (`genre:Drama`), for a day; other "
             "surfaces change nothing",
             lambda s: [Browse(**s.about, surface=f"genre:{s.genres[0]}", dwell_s=30.0)],
-            lambda seen: seen.of_genre(seen.most_frequent_genre) >= SOUGHT,
+            lambda seen: seen.of_genre(seen.most_frequent_genre) >= INTENDED,
         ),
     ),
     "impression": (

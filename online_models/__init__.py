@@ -54,7 +54,8 @@ of a title alone would give it. The first term is one matrix product for a block
 vector for all of them, the second touches a few thousand neighbours and no more. Similarity to the viewer's
 recently rejected titles is subtracted in the same form. Titles that many viewers reject rank lower:
 :math:`w_s \log k_j / \bar k` is added, with :math:`k_j` the share of a title's feedback that is no rejection.
-Titles with tags that the viewer turns to, seeks or dislikes gain or lose what `ranking.tag_places` says.
+Titles with tags of a search intent, a change of taste or a dislike gain or lose what `ranking.tag_places`
+says.
 
 The weights learn (`learners.blender`): every event that is tested before it is learned takes a step of a
 multinomial logit. The rivals of the title are the other titles seen on the list from which it was chosen, or

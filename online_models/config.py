@@ -300,14 +300,14 @@ class RewardConfig:
     rejection_days: Seconds = 30.0
     """Event time after which a rejection is forgotten."""
     search: Strength = 1.0
-    """Strength with which a search seeks the genre that it names, and those of the title opened from it
-    (``learners.sought``): one brings five of twenty titles, three bring eight."""
+    """Strength of a search's intent for the genre that it names, and for those of the title opened from it
+    (``learners.intent``): one brings five of twenty titles, three bring eight."""
     browse: Strength = 1.0
-    """Strength with which browsing seeks the tag of its surface (``genre:Drama``)."""
+    """Strength of the intent that browsing shows for the tag of its surface (``genre:Drama``)."""
     select: Strength = 1.0
-    """Strength with which opening a title's page seeks its genres."""
-    sought_hours: Annotated[float, Ge(0.01), Le(10_000)] = 24.0
-    """Event time of a viewer's further acts in which what they sought falls to nothing."""
+    """Strength of the intent that opening a title's page shows for its genres."""
+    intent_hours: Annotated[float, Ge(0.01), Le(10_000)] = 24.0
+    """Event time of a viewer's further acts in which a search intent falls to nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from online_models.catalog.languages import language_of
 from online_models.config import EXPERTS, ModelConfig
 from online_models.errors import NoSnapshotError
 from online_models.feedback.reward_function import RewardFunction
-from online_models.learners.sought import seeks
+from online_models.learners.intent import shows_intent
 from online_models.learners.stated_preferences import places_of, take_all
 from online_models.learners.title_side import TitleSide
 from online_models.page.build import page_of
@@ -145,7 +145,7 @@ class Recommender:
         """Learn events in their order: the same result as one by one, and faster."""
         side, found = self.viewers, [(event, self.reward(event)) for event in events]
         # Others change nothing
-        found = [one for one in found if one[1] or isinstance(one[0], Preferences) or seeks(one[0])]
+        found = [one for one in found if one[1] or isinstance(one[0], Preferences) or shows_intent(one[0])]
         hashes = hash_ids([one.event_id for one, _ in found])
         slots, new = side.admit([one.viewer_id for one, _ in found], hashes)
         found = list(compress(found, new.tolist()))

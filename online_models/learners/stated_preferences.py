@@ -25,7 +25,7 @@ from online_models.catalog.vocabulary import canonical, canonical_keys
 from online_models.config import RewardConfig
 from online_models.feedback.devices import device_code
 from online_models.jit import jit_no_alloc
-from online_models.learners.sought import take_sought
+from online_models.learners.intent import take_intent
 from online_models.tables.feedback_layout import STATED_TAGS
 from online_models.tables.hashing import tag_keys
 from online_models.tables.layout import F4, I4, I8, U1, U2, Viewers
@@ -118,7 +118,7 @@ def take_all(
     at_ms: Sequence[int] | I8,
     reward: RewardConfig,
 ) -> tuple[U2, list[int]]:
-    """Take over countries, devices, stated preferences of events, and what their viewers seek, in order.
+    """Take over countries, devices, stated preferences of events and search intents, in order.
 
     Parameters
     ----------
@@ -129,11 +129,11 @@ def take_all(
     places
         Countries and devices of the events (:func:`places_of`).
     acts
-        At least the events that state preferences or seek something, ascending by their place.
+        At least the events that state preferences or show an intent, ascending by their place.
     at_ms
         Times of the events.
     reward
-        How strongly an act seeks something.
+        Strengths of search intents.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def take_all(
     countries, devices = places
     after, start = np.zeros(slots.size, np.uint16), 0
     changed = [
-        n for n, event in acts.items() if take_sought(viewers, int(slots[n]), event, int(at_ms[n]), reward)
+        n for n, event in acts.items() if take_intent(viewers, int(slots[n]), event, int(at_ms[n]), reward)
     ]
     stated = [(n, event) for n, event in acts.items() if isinstance(event, Preferences)]
     for n, event in stated:

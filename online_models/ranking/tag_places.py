@@ -1,15 +1,15 @@
 r"""Gives titles of a tag more or fewer of the best places, by what a viewer's acts say of the tag.
 
-`ranking.tag_votes` says how much a tag is sought, turned to and disliked. A constant added to
-scores would have to suit every model: in a world of four genres the genre of a viewer with six likes leads by
-2 nats or by 5, by how many others like the same. So a vote says how many of the twenty best titles have the
-tag:
+`ranking.tag_votes` says how strong the search intent for a tag is, and how much it is turned to and
+disliked. A constant added to scores would have to suit every model: in a world of four genres the genre of a
+viewer with six likes leads by 2 nats or by 5, by how many others like the same. So a vote says how many of
+the twenty best titles have the tag:
 
-* A tag that is sought with strength x has at least :math:`10 x / (1 + x)` of them, one that the viewer turns
-  to :math:`10 \min(1, u)`. Its titles move towards the score c of a title that stays:
-  :math:`s' = c - r (c - s)`, with the r that brings as many to twenty. For a sought tag c is the best score;
-  for one that the viewer turns to it is the tenth: the first ten stay as the model has them, and the other
-  ten are a hedge.
+* A tag with a search intent of strength x has at least :math:`10 x / (1 + x)` of them, one that the viewer
+  turns to :math:`10 \min(1, u)`. Its titles move towards the score c of a title that stays:
+  :math:`s' = c - r (c - s)`, with the r that brings as many to twenty. For a search intent c is the best
+  score; for a tag that the viewer turns to it is the tenth: the first ten stay as the model has them, and the
+  other ten are a hedge.
 * A title loses what the most disliked of its tags takes (ADR 45): :math:`\lambda (1 - p_g) d / (1 + d)` with
   d the votes beyond the doubt, and :math:`p_g` the share of titles with the tag: what most titles have, such
   as a language, says little. From `SURE` votes v on the tag has at most :math:`n / (1 + v)` of the n that it
@@ -24,7 +24,7 @@ import numpy as np
 
 from online_models.jit import jit, jit_no_alloc
 from online_models.ranking.tag_table import TagTable
-from online_models.ranking.tag_votes import DISLIKED, DOUBT, SOUGHT, TURNED, TagVotes, count_votes, new_votes
+from online_models.ranking.tag_votes import DISLIKED, DOUBT, INTENT, TURNED, TagVotes, count_votes, new_votes
 from online_models.tables.layout import F4, I4, U1, Params, Real, Viewers
 
 __all__ = ["VoteScratch", "apply_votes", "find_voters", "vote_scratch"]
@@ -97,7 +97,7 @@ def vote_scratch(tags: TagTable) -> VoteScratch:
 @jit_no_alloc
 def _strength(votes: F4, tag: int) -> Real:
     against = votes[DISLIKED, tag]
-    return np.float32(max(votes[SOUGHT, tag], votes[TURNED, tag], against / (np.float32(1.0) + against)))
+    return np.float32(max(votes[INTENT, tag], votes[TURNED, tag], against / (np.float32(1.0) + against)))
 
 
 @jit_no_alloc
@@ -275,7 +275,7 @@ def _move_down(k: int, loss: Real, moved: Moved) -> None:
 def _bring_places(tag: int, k: int, moved: Moved, at: VoteScratch) -> None:
     """Give a voted tag its places."""
     votes = at.votes.votes
-    for way, staying in ((SOUGHT, 1), (TURNED, STAYING)):
+    for way, staying in ((INTENT, 1), (TURNED, STAYING)):
         if votes[way, tag] > 0:
             _find_best(k, moved, at)
             wanted = int(MOST * votes[way, tag] + 0.5)

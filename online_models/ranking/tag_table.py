@@ -39,7 +39,7 @@ class TagTable(NamedTuple):
     """[G + 1] the titles with tag ``g`` are ``titles[starts[g] : starts[g + 1]]``, in order."""
     titles: I4
     half: NDArray[np.uint32]
-    """[K] upper halves of the titles' keys, sorted (``learners.sought``)."""
+    """[K] upper halves of the titles' keys, sorted (``learners.intent``)."""
     having: I4
     """[K] the title of each half."""
 

@@ -1,11 +1,11 @@
-r"""Tags that a viewer dislikes, seeks or turns to: what the newest acts say of a tag's titles.
+r"""Votes on tags: dislikes, search intent and changes of taste, out of a viewer's newest acts.
 
 * **Dislikes** (ADR 45). The newest entries of the history vote by :math:`\beta^l`, l = 0 for the newest, a
   thumb down 1, a skip or a quick stop `SKIP`, a like :math:`-\gamma`:
   :math:`v_g = \sum_l \beta^l v_l [g \in G_l]`, which counts beyond :math:`\theta`. Likes protect a genre: one
   thumb down after three likes of it has no effect; one thumb up takes back a part.
-* **Searches, browsing and opened titles** (`learners.sought`): each seeks the tag that it names, or the
-  genres of the title.
+* **Searches, browsing and opened titles** (`learners.intent`): each shows an intent for the tag that it
+  names, or for the genres of the title.
 * **A change of taste.** Who has liked hardly anything but one genre likes a film of a genre that is not among
   the likes before: :math:`u_g = \kappa \sum_l \beta^l [g \in G_l]`.
 
@@ -18,12 +18,12 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.jit import jit, jit_no_alloc
-from online_models.learners.sought import strength_of
+from online_models.learners.intent import strength_of
 from online_models.ranking.tag_table import GENRES, TagTable
 from online_models.tables.feedback_layout import MOST_REJECTED, SECOND
 from online_models.tables.layout import CHUNK, F4, I4, U1, U8, Params, Real, Viewers
 
-__all__ = ["DISLIKED", "DOUBT", "SOUGHT", "TURNED", "TagVotes", "count_votes", "new_votes"]
+__all__ = ["DISLIKED", "DOUBT", "INTENT", "TURNED", "TagVotes", "count_votes", "new_votes"]
 
 EXPLICIT = 1.0
 """Least weight of a rejection that votes in full: a low rating, a thumb down."""
@@ -46,7 +46,7 @@ STEADY = 0.8
 """Share of the likes before that one genre must have: a change of taste needs a taste."""
 FEW = 4
 """Likes that a viewer needs before: the first ones are all of a new taste."""
-SOUGHT, TURNED, DISLIKED = 0, 1, 2
+INTENT, TURNED, DISLIKED = 0, 1, 2
 """Rows of votes."""
 
 
@@ -146,17 +146,17 @@ def _count_dislikes(viewers: Viewers, params: Params, v: int, now: int, tags: Ta
 
 
 @jit_no_alloc
-def _count_sought(viewers: Viewers, params: Params, v: int, tags: TagTable, at: TagVotes) -> bool:
-    """Add how much each tag is sought; return whether any is."""
-    for s in range(viewers.sought.shape[1]):
-        key = viewers.sought[v, s]
+def _count_intent(viewers: Viewers, params: Params, v: int, tags: TagTable, at: TagVotes) -> bool:
+    """Add the search intent for each tag; return whether there is any."""
+    for s in range(viewers.intent.shape[1]):
+        key = viewers.intent[v, s]
         strength = strength_of(viewers, params, v, s) if key != 0 else np.float32(0.0)
         if strength <= 0:
             continue
         k = np.searchsorted(tags.word, key)
         is_word = k < tags.word.size and tags.word[k] == key
         while k < tags.word.size and tags.word[k] == key:
-            _vote(at, SOUGHT, tags.named[k], strength)
+            _vote(at, INTENT, tags.named[k], strength)
             k += 1
         k = tags.half.size if is_word else np.searchsorted(tags.half, key)
         while k < tags.half.size and tags.half[k] == key:
@@ -164,7 +164,7 @@ def _count_sought(viewers: Viewers, params: Params, v: int, tags: TagTable, at: 
             k += 1
     for k in range(at.n[0]):
         g = at.tags[k]
-        at.votes[SOUGHT, g] /= np.float32(1.0) + at.votes[SOUGHT, g]
+        at.votes[INTENT, g] /= np.float32(1.0) + at.votes[INTENT, g]
     return bool(at.n[0] > 0)
 
 
@@ -172,7 +172,7 @@ def _count_sought(viewers: Viewers, params: Params, v: int, tags: TagTable, at: 
 def _vote_for_genres(at: TagVotes, tags: TagTable, genres: np.uint64, strength: Real) -> None:
     for b in range(GENRES):
         if genres >> np.uint64(b) & np.uint64(1):
-            _vote(at, SOUGHT, tags.tag_of[b], strength)
+            _vote(at, INTENT, tags.tag_of[b], strength)
 
 
 @jit_no_alloc
@@ -239,7 +239,7 @@ def _count_turn(viewers: Viewers, params: Params, v: int, tags: TagTable, at: Ta
 def count_votes(viewers: Viewers, params: Params, v: int, now: int, tags: TagTable, at: TagVotes) -> bool:
     """Count a viewer's votes on tags; return whether there are any."""
     _clear(at)
-    found = _count_sought(viewers, params, v, tags, at)
+    found = _count_intent(viewers, params, v, tags, at)
     if params.turn > 0:
         found |= _count_turn(viewers, params, v, tags, at)
     if params.dislike > 0 and _dislike_of(viewers, params, v, -1, now) > 0:

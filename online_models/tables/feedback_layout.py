@@ -16,9 +16,9 @@ INTERACTIONS = 6
 """Interactions per viewer whose weight may still change: titles watched at the same time; 36 bytes each."""
 SHOWN = 12
 """Titles per viewer whose impressions are counted: a little more than a screen shows of the first shelf."""
-SOUGHT = 6
-"""Tags and titles per viewer that were searched for, browsed or opened of late: an evening's wishes."""
-MOST_SOUGHT = 3.0
+INTENTS = 6
+"""Tags and titles of a viewer's search intent: what was searched for, browsed or opened in an evening."""
+MOST_INTENT = 3.0
 """Bound of the weight of one of them."""
 STATED_TAGS = 8
 """Tags that a viewer may state: six genres and two languages, more than an onboarding screen asks for."""
@@ -90,7 +90,7 @@ class RewardParams(NamedTuple):
     unknown_s: float
     quantile_from: int
     quantile_memory: int
-    sought_ms: float
+    intent_ms: float
 
 
 _HOUR_MS = 3_600e3
@@ -120,5 +120,5 @@ def reward_params(config: RewardConfig) -> RewardParams:
         unknown_s=config.unknown_duration_s,
         quantile_from=config.quantile_from,
         quantile_memory=config.quantile_memory,
-        sought_ms=config.sought_hours * _HOUR_MS,
+        intent_ms=config.intent_hours * _HOUR_MS,
     )

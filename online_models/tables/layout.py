@@ -131,12 +131,12 @@ class Viewers(NamedTuple):
     """[V, REJECTIONS] event time of the newest rejection of the title, seconds."""
     rejected_weight: F4
     """[V, REJECTIONS] sum of the weights of the title's rejections, at most ``MOST_REJECTED``."""
-    sought: NDArray[np.uint32]
-    """[V, SOUGHT] keys of tags and titles that the viewer sought, 0 where empty (``learners.sought``)."""
-    sought_at: NDArray[np.uint32]
-    """[V, SOUGHT] event time of the newest act, seconds."""
-    sought_weight: F4
-    """[V, SOUGHT] sum of the strengths of the acts."""
+    intent: NDArray[np.uint32]
+    """[V, INTENTS] keys of tags and titles of the search intent, 0 where empty (``learners.intent``)."""
+    intent_at: NDArray[np.uint32]
+    """[V, INTENTS] event time of the newest act, seconds."""
+    intent_weight: F4
+    """[V, INTENTS] sum of the strengths of the acts."""
     interaction_title: I4
     """[V, INTERACTIONS] titles of the newest interactions, whose weight may still change; -1 where empty."""
     interaction: NDArray[Any]

@@ -7,12 +7,12 @@ from online_models.config import ModelConfig
 from online_models.tables.feedback_layout import (
     CHOICE,
     FINISHED_TITLES,
+    INTENTS,
     INTERACTION,
     INTERACTIONS,
     MY_LIST_SIZE,
     REJECTIONS,
     SHOWN,
-    SOUGHT,
     STATED_TAGS,
 )
 from online_models.tables.layout import RING
@@ -62,9 +62,9 @@ def _viewer_2(config: ModelConfig) -> Fields:
 def _viewer_3(config: ModelConfig) -> Fields:
     return [
         *_viewer_2(config),
-        ("sought", "<u4", (SOUGHT,)),
-        ("sought_at", "<u4", (SOUGHT,)),
-        ("sought_weight", "<f4", (SOUGHT,)),
+        ("intent", "<u4", (INTENTS,)),
+        ("intent_at", "<u4", (INTENTS,)),
+        ("intent_weight", "<f4", (INTENTS,)),
     ]
 
 

@@ -20,13 +20,13 @@ from online_models.tables.feedback_layout import (
     BUCKETS,
     CHOICE,
     FINISHED_TITLES,
+    INTENTS,
     INTERACTION,
     INTERACTIONS,
     MY_LIST_SIZE,
     REJECTIONS,
     SECOND,
     SHOWN,
-    SOUGHT,
     STATED_TAGS,
 )
 from online_models.tables.hash_table import NameIndex
@@ -56,7 +56,7 @@ NUMBERS = (
     "limit", "country", "stated_tags", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste",
     "rejected_at", "rejected_weight", "interaction", "shown", "shown_n", "finished_at", "finished_weight",
     "language", "session_items", "shown_on", "shown_odds", "chosen", "device", "stated_at",
-    "sought", "sought_at", "sought_weight",
+    "intent", "intent_at", "intent_weight",
 )  # fmt: skip
 """Columns that are packed unchanged."""
 TITLES = ("rejected", "interaction_title", "my_list", "finished")
@@ -112,9 +112,9 @@ def _shapes(config: ModelConfig, capacity: int, chunks: int) -> dict[str, tuple[
         "rejected": ((capacity, REJECTIONS), np.int32, -1),
         "rejected_at": ((capacity, REJECTIONS), np.uint32, 0),
         "rejected_weight": ((capacity, REJECTIONS), np.float32, 0),
-        "sought": ((capacity, SOUGHT), np.uint32, 0),
-        "sought_at": ((capacity, SOUGHT), np.uint32, 0),
-        "sought_weight": ((capacity, SOUGHT), np.float32, 0),
+        "intent": ((capacity, INTENTS), np.uint32, 0),
+        "intent_at": ((capacity, INTENTS), np.uint32, 0),
+        "intent_weight": ((capacity, INTENTS), np.float32, 0),
         "interaction_title": ((capacity, INTERACTIONS), np.int32, -1),
         "interaction": ((capacity, INTERACTIONS), INTERACTION, 0),
         "shown": ((capacity, SHOWN), np.uint32, 0),

@@ -147,9 +147,9 @@ class Contents:
             ("loved at", a.finished_at[slots]),
             ("loved how much", a.finished_weight[slots]),
             ("stated at", a.stated_at[slots]),
-            ("sought", a.sought[slots]),
-            ("sought at", a.sought_at[slots]),
-            ("sought how strongly", a.sought_weight[slots]),
+            ("sought", a.intent[slots]),
+            ("sought at", a.intent_at[slots]),
+            ("sought how strongly", a.intent_weight[slots]),
         ]
 
     def _title_model(self, rows: Rows) -> Fields:

@@ -53,9 +53,9 @@ def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
             "stated": [int(tag) for tag in a.stated_tags[slot]],
             "acc": float(a.acc[slot]),
             "taste": a.taste[slot].tolist(),
-            "sought": [int(key) for key in a.sought[slot]],
-            "sought_at": [int(at) for at in a.sought_at[slot]],
-            "sought_weight": a.sought_weight[slot].tolist(),
+            "intent": [int(key) for key in a.intent[slot]],
+            "intent_at": [int(at) for at in a.intent_at[slot]],
+            "intent_weight": a.intent_weight[slot].tolist(),
             "rejected": {
                 titles.ids[row]: [int(at), float(weight)]
                 for row, at, weight in zip(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from online_models.feedback.event_columns import NO_SIGNAL, Bounds, EventColumnsReader, EventTexts, ReadEvents
 from online_models.feedback.reward_function import Action, FeedbackSignal, RewardFunction
-from online_models.learners.sought import seeks
+from online_models.learners.intent import shows_intent
 from online_models.learners.stated_preferences import places_of
 from online_models.ranking.viewer_side import EventColumns, session_keys, signal_ids
 from online_models.tables.hashing import hash_ids
@@ -270,7 +270,7 @@ class _Columns:
         self._read.usable[n], self._read.at[n] = 1, at
         if isinstance(event, Forget) or (isinstance(event, Identify) and event.known_as != event.viewer_id):
             self._departures.append((n, Departure(event, at)))
-        elif signals or isinstance(event, Preferences) or seeks(event):
+        elif signals or isinstance(event, Preferences) or shows_intent(event):
             self._kept[n], self._decoded[n] = True, (event, signals)
             self._viewers[n] = event.viewer_id
 

@@ -41,7 +41,7 @@ def require_sound_titles(rows: NDArray[np.void]) -> None:
 def require_sound_viewers(rows: NDArray[np.void]) -> None:
     """Raise `ConfigMismatchError` if the fixed part of a viewer's row has a number out of its range."""
     interaction = rows["interaction"]
-    floats = [rows[name] for name in ("acc", "taste", "rejected_weight", "finished_weight", "sought_weight")]
+    floats = [rows[name] for name in ("acc", "taste", "rejected_weight", "finished_weight", "intent_weight")]
     floats += [interaction[name] for name in ("watched_before", "watched_now", "implicit", "explicit")]
     sound = (
         all(map(_bounded, floats))

@@ -18,7 +18,7 @@ from schemas.events import Browse, Event, Search, Select
 GENRES = {"co": "Comedy", "ho": "Horror", "sf": "Science Fiction", "dr": "Drama"}
 NOW, HOUR = 2 * 10**12, 3_600_000
 VIEWERS = [f"new{n}" for n in range(6)]
-ABOUT = {"event_id": "seeks", "viewer_id": VIEWERS[0], "event_time_ms": NOW + 12 * HOUR}
+ABOUT = {"event_id": "act", "viewer_id": VIEWERS[0], "event_time_ms": NOW + 12 * HOUR}
 
 
 def columns(
@@ -135,7 +135,7 @@ def test_a_change_of_taste_leaves_the_first_ten_titles() -> None:
 
 
 @pytest.mark.parametrize(
-    "seeks",
+    "act",
     [
         Search(**ABOUT, query="horrors", result_count=40),
         Search(**ABOUT, query="the one", result_count=1, clicked_title_id="ho33"),
@@ -143,11 +143,11 @@ def test_a_change_of_taste_leaves_the_first_ten_titles() -> None:
         Select(**ABOUT, title_id="ho33"),
     ],
 )
-def test_what_a_viewer_seeks_brings_its_kind_for_a_day(seeks: Event) -> None:
+def test_a_search_intent_brings_its_kind_for_a_day(act: Event) -> None:
     """One search, look or opened page: about five of twenty; nothing once the viewer has gone on."""
     model = world()
     assert sum(t.startswith("ho") for t, _ in model.top_n(VIEWERS[0], 20)) == 0
-    model.learn_one(seeks)
+    model.learn_one(act)
     assert 4 <= sum(t.startswith("ho") for t, _ in model.top_n(VIEWERS[0], 20)) <= 6
     again = Recommender.from_snapshot(model.snapshot())
     assert again.top_n(VIEWERS[0], 20) == model.top_n(VIEWERS[0], 20)

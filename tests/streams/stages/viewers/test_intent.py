@@ -40,7 +40,7 @@ def horror(line: Line, *events: Event) -> int | None:
         (Select(**ABOUT, event_id="e", title_id="ho07"), 4),
     ],
 )
-def test_what_is_sought_is_on_the_page_of_the_event(line: Line, event: Event, least: int) -> None:
+def test_a_search_intent_is_on_the_page_of_the_event(line: Line, event: Event, least: int) -> None:
     """And once more after the worker has begun anew from its rows."""
     found = horror(line, event)
     assert found is not None
@@ -71,6 +71,6 @@ def test_a_search_that_is_sent_twice_counts_once(line: Line) -> None:
     """By its id."""
     search = Search(**ABOUT, event_id="i", query="horror", result_count=9)
     line.feed(search)
-    weight = line.side.viewers.arrays.sought_weight.copy()
+    weight = line.side.viewers.arrays.intent_weight.copy()
     line.feed(search)
-    assert line.side.viewers.arrays.sought_weight.tolist() == weight.tolist()
+    assert line.side.viewers.arrays.intent_weight.tolist() == weight.tolist()
