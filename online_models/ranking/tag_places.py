@@ -150,8 +150,8 @@ def _keep(best: F4, score: Real) -> None:
 
 
 @jit_no_alloc
-def _gather(tags: TagTable, n: int, base: F4, row: F4, at: VoteScratch) -> Moved:
-    """Copy the titles with a voted tag together."""
+def _gather(tags: TagTable, n: int, base: F4, row: F4, at: VoteScratch) -> int:
+    """Copy the titles with a voted tag together; return how many."""
     m, size, moved = 0, min(row.size, at.mask.size), at.moved
     for k in range(n):
         g = at.voted[k]
@@ -164,7 +164,7 @@ def _gather(tags: TagTable, n: int, base: F4, row: F4, at: VoteScratch) -> Moved
     for i in range(m):
         t = moved.title[i]
         moved.row[i], moved.base[i], moved.mask[i] = row[t], base[t], at.mask[t]
-    return Moved(moved.title[:m], moved.row[:m], moved.base[:m], moved.mask[:m])
+    return m
 
 
 @jit_no_alloc
@@ -176,13 +176,21 @@ def _find_rest(base: F4, row: F4, mask: U1, best: F4) -> None:
     for a in range(0, whole, BLOCK):
         better, least = np.int32(0), best[SEEN - 1]
         for t in range(a, a + BLOCK):
-            better |= np.int32(row[t] + base[t] > least)
+            better |= np.int32((row[t] + base[t] > least) & (mask[t] == 0))
         for t in range(a, a + BLOCK if better else a):
-            if mask[t] == 0:
+            if (mask[t] == 0) & (row[t] + base[t] > best[SEEN - 1]):  # one branch, seldom taken
                 _keep(best, row[t] + base[t])
     for t in range(whole, size):
-        if mask[t] == 0:
+        if (mask[t] == 0) & (row[t] + base[t] > best[SEEN - 1]):
             _keep(best, row[t] + base[t])
+
+
+@jit_no_alloc
+def _any_disliked(n: int, at: VoteScratch) -> bool:
+    found = False
+    for k in range(n):
+        found |= at.votes.votes[DISLIKED, at.voted[k]] > 0
+    return found
 
 
 @jit_no_alloc
@@ -206,18 +214,27 @@ def _take_least(params: Params, tags: TagTable, n: int, last: Real, moved: Moved
     for i in range(moved.row.size):
         loss, seen = np.float32(0.0), moved.row[i] + moved.base[i] >= last
         for k in range(n):
-            if moved.mask[i] >> np.uint8(k) & np.uint8(1):
-                at.places[k] += seen
-                loss = max(loss, at.least[k])
+            bit = moved.mask[i] >> np.uint8(k) & np.uint8(1)
+            at.places[k] += seen & (bit != 0)
+            loss = max(loss, at.least[k] * np.float32(bit))  # a branch would be mispredicted
         moved.row[i] -= loss
 
 
 @jit_no_alloc
 def _find_best(k: int, moved: Moved, at: VoteScratch) -> None:
     """Write the best scores without and with a voted tag."""
-    at.best[0], at.best[1] = at.rest, -np.inf
-    for i in range(moved.row.size):
-        _keep(at.best[moved.mask[i] >> np.uint8(k) & np.uint8(1)], moved.row[i] + moved.base[i])
+    for n in range(SEEN):
+        at.best[0, n], at.best[1, n] = at.rest[n], -np.inf
+    row, base, mask, bit = moved.row, moved.base, moved.mask, np.uint8(1) << np.uint8(k)
+    whole = row.size // BLOCK * BLOCK
+    for a in range(0, whole, BLOCK):
+        better, without, having = np.int32(0), at.best[0, SEEN - 1], at.best[1, SEEN - 1]
+        for i in range(a, a + BLOCK):
+            better |= np.int32(row[i] + base[i] > (having if mask[i] & bit else without))
+        for i in range(a, a + BLOCK if better else a):
+            _keep(at.best[1 if mask[i] & bit else 0], row[i] + base[i])
+    for i in range(whole, row.size):
+        _keep(at.best[1 if mask[i] & bit else 0], row[i] + base[i])
 
 
 @jit_no_alloc
@@ -257,18 +274,19 @@ def _excess(having: F4, others: F4, left: int) -> Real:
 @jit_no_alloc
 def _move_towards(k: int, near: Real, shrink: Real, moved: Moved) -> None:
     """Move titles with a voted tag towards a score, if theirs are lower."""
-    for i in range(moved.row.size):
-        distance = near - (moved.row[i] + moved.base[i])
-        if moved.mask[i] >> np.uint8(k) & np.uint8(1) and distance > 0:
-            moved.row[i] += distance - shrink * distance
+    row, base, mask, bit = moved.row, moved.base, moved.mask, np.uint8(1) << np.uint8(k)
+    for i in range(row.size):
+        distance = near - (row[i] + base[i])
+        nearer = row[i] + (distance - shrink * distance)
+        row[i] = nearer if (mask[i] & bit != 0) & (distance > 0) else row[i]
 
 
 @jit_no_alloc
 def _move_down(k: int, loss: Real, moved: Moved) -> None:
     """Take something from titles with a voted tag."""
-    for i in range(moved.row.size):
-        if moved.mask[i] >> np.uint8(k) & np.uint8(1):
-            moved.row[i] -= loss
+    row, mask, bit = moved.row, moved.mask, np.uint8(1) << np.uint8(k)
+    for i in range(row.size):
+        row[i] -= loss if mask[i] & bit else np.float32(0.0)
 
 
 @jit_no_alloc
@@ -295,9 +313,11 @@ def apply_votes(params: Params, tags: TagTable, base: F4, row: F4, at: VoteScrat
     ``row + base`` are the scores of the titles; titles at -inf are not compared.
     """
     n = _strongest(at.votes, at.voted)
-    moved = _gather(tags, n, base, row, at)
+    m = _gather(tags, n, base, row, at)
+    moved = Moved(at.moved.title[:m], at.moved.row[:m], at.moved.base[:m], at.moved.mask[:m])
     _find_rest(base, row, at.mask, at.rest)
-    _take_least(params, tags, n, _find_last(moved, at), moved, at)
+    if _any_disliked(n, at):
+        _take_least(params, tags, n, _find_last(moved, at), moved, at)
     for k in range(n):
         _bring_places(at.voted[k], k, moved, at)
     for i in range(moved.title.size):
