@@ -5,7 +5,19 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from schemas.fields import Country, Id, Label, Labels, Maturity, SchemaVersion, Seconds, Text, TimeMs, Uri
+from schemas.fields import (
+    Country,
+    Id,
+    Label,
+    Labels,
+    Maturity,
+    Ordinal,
+    SchemaVersion,
+    Seconds,
+    Text,
+    TimeMs,
+    Uri,
+)
 
 __all__ = ["Artwork", "Availability", "Tags", "Title", "TitleKind", "Trailer"]
 
@@ -135,6 +147,11 @@ class Title(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         Name for people; shown on pages, not used by the models.
     series_id
         Title id of the series to which an episode belongs.
+    season
+        Number of an episode's season; absent where a series has none.
+    episode
+        Number of an episode in its season. After an episode, the next one that the viewer does not know is on
+        continue watching; absent: no order is known.
     duration_s
         Length in seconds; absent for a series, or if unknown.
     release_ms
@@ -161,6 +178,8 @@ class Title(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     kind: TitleKind = TitleKind.FILM
     name: Text | None = None
     series_id: Id | None = None
+    season: Ordinal | None = None
+    episode: Ordinal | None = None
     duration_s: Seconds | None = None
     release_ms: Annotated[int, Meta(ge=-2_840_140_800_000, lt=4_102_444_800_000)] | None = None
     """Not before 1880: the oldest surviving film is of 1888."""

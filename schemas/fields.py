@@ -22,6 +22,7 @@ __all__ = [
     "Labels",
     "Maturity",
     "Offset",
+    "Ordinal",
     "Propensity",
     "RowKind",
     "SchemaVersion",
@@ -77,6 +78,9 @@ Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 Index = Annotated[int, Meta(ge=0, le=999)]
 """A position in a list, from 0."""
+
+Ordinal = Annotated[int, Meta(ge=0, le=65_535)]
+"""Number of a season or an episode; 0 for a special."""
 
 Maturity = Annotated[int, Meta(ge=0, le=18)]
 """Minimum age of the audience in years."""

@@ -1,4 +1,4 @@
-"""Facts of titles from the catalog: names, series, durations, and since when they are available."""
+"""Facts of titles from the catalog: names, series and their order, durations, and when they are available."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -11,12 +11,17 @@ from schemas import Title
 
 __all__ = ["NEVER", "TitleFacts"]
 
+_SEASON = 1 << 20
+"""Between the orders of two seasons: more than an episode's number (``schemas.fields.Ordinal``)."""
+_SERIES = 1 << 40
+"""Between those of two series."""
+
 NEVER = int(np.iinfo(np.int64).min)
 """Available since, for titles without a time."""
 
 
 class TitleFacts:
-    """Facts of every row of a table of titles: 20 bytes a title, and its name.
+    """Facts of every row of a table of titles: 32 bytes a title, and its name.
 
     Attributes
     ----------
@@ -36,6 +41,7 @@ class TitleFacts:
         self.names: dict[int, str] = {}
         self._numbering = Numbering()  # of series
         self._series: I4 = np.zeros(0, np.int32)
+        self._order: I8 = np.zeros(0, np.int64)  # in its series, -1: unknown
         self._since: I8 = np.zeros(0, np.int64)
         self._seconds: F8 = np.zeros(0)
         self._renamed: I4 = np.zeros(0, np.int32)
@@ -45,6 +51,7 @@ class TitleFacts:
         if row >= self._series.size:
             more = max(row + 1, 2 * self._series.size) - self._series.size
             self._series = np.concatenate((self._series, np.full(more, -1, np.int32)))
+            self._order = np.concatenate((self._order, np.full(more, -1, np.int64)))
             self._since = np.concatenate((self._since, np.full(more, NEVER, np.int64)))
             self._seconds = np.concatenate((self._seconds, np.zeros(more)))
             self._renamed = np.concatenate((self._renamed, np.zeros(more, np.int32)))
@@ -55,6 +62,7 @@ class TitleFacts:
         former_series = [] if self._series[row] < 0 else [int(self._series[row])]
         series = [] if title.series_id is None else [title.series_id]
         self._series[row] = next(iter(self._numbering.replace(former_series, series)), -1)
+        self._order[row] = -1 if title.episode is None else (title.season or 0) * _SEASON + title.episode
         times = [at for at in (title.release_ms, title.availability.start_ms) if at is not None]
         self._since[row] = max(times, default=NEVER)
         self._seconds[row] = title.duration_s or 0.0
@@ -71,6 +79,29 @@ class TitleFacts:
         out = np.full(size, -1, np.int32)
         n = min(size, self._series.size)
         out[:n] = self._series[:n]
+        return out
+
+    def next_episodes(self, size: int) -> I4:
+        """Return the next episode of each row's series by season and number, -1 for none: [size].
+
+        Examples
+        --------
+        >>> facts = TitleFacts()
+        >>> for row, (season, episode) in enumerate([(1, 1), (2, 1), (1, 2), (1, None)]):
+        ...     facts.put(row, Title(title_id=f"{row}", series_id="s", season=season, episode=episode))
+        >>> facts.next_episodes(5).tolist()
+        [2, -1, 1, -1, -1]
+        """
+        out, n = np.full(size, -1, np.int32), min(size, self._series.size)
+        ordered = np.flatnonzero((self._series[:n] >= 0) & (self._order[:n] >= 0))
+        at = self._series[ordered].astype(np.int64) * _SERIES + self._order[ordered]
+        place = np.argsort(at, kind="stable")
+        ordered, at = ordered[place], at[place]
+        following = np.searchsorted(at, at, side="right")  # a number may be there twice: another cut
+        last = following == at.size
+        following[last] = 0
+        same = ~last & (at[following] // _SERIES == at // _SERIES)
+        out[ordered[same]] = ordered[following[same]]
         return out
 
     def available_since(self, size: int) -> I8:
@@ -92,6 +123,7 @@ class TitleFacts:
         names = {"title_names": sorted(self.names.items()), "series_names": self._numbering.names}
         arrays: dict[str, np.ndarray[Any, Any]] = {
             "title_series": self._series,
+            "title_order": self._order,
             "title_since": self._since,
             "title_seconds": self._seconds,
         }
@@ -106,5 +138,6 @@ class TitleFacts:
             out._series, out._since = arrays["title_series"].copy(), arrays["title_since"].copy()
             out._numbering = Numbering.of(facts["series_names"], out._series[out._series >= 0])
             out._seconds = arrays.get("title_seconds", np.zeros(out._series.size)).copy()
+            out._order = arrays.get("title_order", np.full(out._series.size, -1, np.int64)).copy()
             out._renamed = np.zeros(out._series.size, np.int32)
         return out

@@ -218,7 +218,7 @@ def build_pages(
         drawn = 0
         best = add_top_picks(index, spec, work.history, depth, row, share, shelves)
         add_pins(shared.pins[shared.group[q]], spec, row, best, q + 1, shelves)
-        add_continue_watching(viewers, params, spec, v, now, known, q + 1, shelves)
+        add_continue_watching(viewers, params, spec, index.next_episode, v, now, known, row, q + 1, shelves)
         add_watch_again(viewers, spec, v, now, known, q + 1, shelves)
         if best > -np.inf:
             add_my_list(viewers, spec, v, row, best, q + 1, shelves)

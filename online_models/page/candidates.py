@@ -8,7 +8,7 @@ highest score.
 =====================  ==========================================================================
 kind                   titles
 =====================  ==========================================================================
-continue watching      started, not finished, not rejected
+continue watching      started, not finished, not rejected; the next episode of finished ones
 my list                on the viewer's list, neither started nor known
 because you ...        neighbours of one title that was watched, or liked by an explicit rating
 trending, new          pools of the moment (`Pools`)
@@ -152,13 +152,18 @@ def add_continue_watching(
     viewers: Viewers,
     params: Params,
     spec: PageSpec,
+    next_episode: I4,
     v: int,
     now: int,
     known: KnownScores,
+    row: F4,
     stamp: int,
     shelves: CandidateShelves,
 ) -> None:
-    """Add started titles that are neither finished nor rejected, the newest first."""
+    """Add started titles that are neither finished nor rejected, and episodes that follow finished ones.
+
+    The newest are first. An episode that the viewer knows, or that a guard forbids, is -inf in ``row``.
+    """
     c, n = begin_shelf(shelves, CONTINUE_WATCHING, -1), 0
     for s in range(INTERACTIONS):
         t, e = viewers.interaction_title[v, s], viewers.interaction[v, s]
@@ -170,6 +175,18 @@ def add_continue_watching(
         if available and begun and open_still and opinion_of(viewers, v, t) >= 0:
             age = max(now - e.at, 0)
             n = insert_by_key(shelves, c, n, 0.5 ** (age / HALF_LIFE_MS), t, known.judged[s])
+    for s in range(INTERACTIONS):
+        t, e = viewers.interaction_title[v, s], viewers.interaction[v, s]
+        following = next_episode[t] if 0 <= t < next_episode.size else np.int32(-1)
+        if not 0 <= following < row.size or row[following] == -np.inf or now - e.at > spec.continue_ms:
+            continue
+        if e.flags & COMPLETED != 0 and e.implicit >= 0 and e.explicit >= 0:
+            is_there = False
+            for k in range(n):
+                is_there |= shelves.title[c, k] == following
+            if not is_there:
+                age = max(now - e.at, 0)
+                n = insert_by_key(shelves, c, n, 0.5 ** (age / HALF_LIFE_MS), following, row[following])
     end_own_shelf(spec, c, n, stamp, shelves)
 
 

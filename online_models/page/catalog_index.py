@@ -268,6 +268,7 @@ class CatalogIndex:
             tag_kind=kind,
             genres=_genres(names, row, ids, size),
             series=self.catalog.facts.series(size),
+            next_episode=self.catalog.facts.next_episodes(size),
             watches=watches,
             total_watches=total,
             hidden_gems=_rare(watches, self.config.rare),

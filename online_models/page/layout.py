@@ -42,6 +42,8 @@ class CatalogIndexArrays(NamedTuple):
     """[S] genres of each title, one bit each; the first 64 genres only."""
     series: I4
     """[S] series of each title, -1 for none."""
+    next_episode: I4
+    """[S] next episode of each title's series, -1 for none."""
     watches: F8
     """[S] watches of each title."""
     total_watches: float

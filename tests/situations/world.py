@@ -55,7 +55,8 @@ def catalog(now_ms: int) -> list[Title]:
         tags, released = Tags(genre=("Drama",), mood=("dark",), language=("en",)), now_ms - 300 * DAY_MS
         out.append(
             Title(
-                title_id=f"ep{number:02d}", kind=TitleKind.EPISODE, series_id="ep", duration_s=FILM_S,
+                title_id=f"ep{number:02d}", kind=TitleKind.EPISODE, series_id="ep", season=1,
+                episode=number + 1, duration_s=FILM_S,
                 release_ms=released, tags=tags,
             )
         )  # fmt: skip

@@ -35,6 +35,8 @@ KINDS: Final[dict[str, TitleKind]] = {
 }
 """Words for kinds of titles, letters only."""
 MAX_NAME: Final = 256  # characters (`schemas.fields.Text`)
+MAX_ORDINAL: Final = 65_535
+"""Largest number of a season or an episode (`schemas.fields.Ordinal`)."""
 OLDEST_MS: Final = -2_840_140_800_000
 """1880 (`schemas.catalog.Title.release_ms`)."""
 _AGE: Final = re.compile(r"^(?:FSK\s*)?(\d{1,2})\+?$", re.IGNORECASE)
@@ -152,6 +154,9 @@ class _TitleReader:
             length = float(self._length.values[row])
             if length > 0:
                 found["duration_s"] = length * SECONDS[self._mapping.options.get("duration_unit", "s")]
+        for field in ("season", "episode"):
+            if text := self._text(field, row):
+                found[field] = self._ordinal(field, text)
         if maturity := self._text("maturity", row):
             found["maturity"] = self._age(maturity)
         if (released := self._text("release", row)) and self._release is not None:
@@ -162,6 +167,13 @@ class _TitleReader:
             else:
                 found["release_ms"] = int(self._release.values[row])
         return found
+
+    @staticmethod
+    def _ordinal(field: str, text: str) -> int:
+        digits = text.removesuffix(".0")
+        if not digits.isdecimal() or int(digits) > MAX_ORDINAL:
+            _refuse(field, f"expected a whole number from 0 to {MAX_ORDINAL}")
+        return int(digits)
 
     def _age(self, text: str) -> int:
         if text in self._mapping.maturity:

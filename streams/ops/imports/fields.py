@@ -150,6 +150,8 @@ CATALOG: Final[dict[str, Field]] = {
     ),
     "kind": Field("film, series or episode", ("kind", "type", "titletype", "contenttype")),
     "series_id": Field("title id of the series of an episode", ("seriesid", "parentid")),
+    "season": Field("number of an episode's season", ("season", "seasonnumber")),
+    "episode": Field("number of an episode in its season", ("episode", "episodenumber")),
     "genre": Field("genres: a list", ("genres", "genre", "listedin", "categories", "class")),
     "mood": Field("moods: a list", ("moods", "mood")),
     "theme": Field("themes: a list", ("themes", "theme", "keywords", "tags")),

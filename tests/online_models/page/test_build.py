@@ -10,7 +10,19 @@ from online_models.page.catalog_index import CatalogIndex, most_trending
 from online_models.page.config import PageConfig
 from online_models.recommender import Recommender
 from online_models.tables.layout import DAY_MS
-from schemas import Availability, Event, MyList, Play, Preferences, Rate, StopCause, Tags, Thumb, Title
+from schemas import (
+    Availability,
+    Event,
+    MyList,
+    Play,
+    Preferences,
+    Rate,
+    StopCause,
+    Tags,
+    Thumb,
+    Title,
+    TitleKind,
+)
 from schemas.events import ListAction
 from schemas.fields import ItemReason, RowKind
 from tests.online_models.page.worlds import OPEN, T0, at, stop, titles_of, with_watches
@@ -36,6 +48,30 @@ def test_begun_titles_are_gone_on_with_the_newest_first(model: Recommender) -> N
     assert titles_of(model.page("ada"), RowKind.CONTINUE_WATCHING) == ["t2"]
     later = T0 + int(61 * DAY_MS)
     assert titles_of(model.page("ada", later), RowKind.CONTINUE_WATCHING) == []
+
+
+def test_after_an_episode_the_next_one_is_gone_on_with(model: Recommender) -> None:
+    """By season and number, unless it is known or may not be shown; a disliked one is not followed."""
+    order = {"t7": (1, 1), "t3": (1, 2), "t11": (2, 1), "t15": (2, 2)}
+    for title, (season, episode) in order.items():
+        model.describe(
+            Title(title_id=title, kind=TitleKind.EPISODE, series_id="s", season=season, episode=episode)
+        )
+    model.learn_many([stop(1, "ada", "t1", 1_000.0), stop(2, "ada", "t7")])
+    assert titles_of(model.page("ada"), RowKind.CONTINUE_WATCHING) == ["t3", "t1"]
+    model.learn_one(stop(3, "ada", "t3"))
+    model.learn_one(stop(4, "ada", "t1", 1_100.0))
+    assert titles_of(model.page("ada"), RowKind.CONTINUE_WATCHING) == ["t1", "t11"]
+    again = Recommender.from_snapshot(model.snapshot())
+    assert titles_of(again.page("ada"), RowKind.CONTINUE_WATCHING) == ["t1", "t11"]
+    model.learn_one(stop(5, "ada", "t11", 1_000.0))
+    assert titles_of(model.page("ada"), RowKind.CONTINUE_WATCHING) == ["t11", "t1"]
+    model.learn_one(stop(6, "ada", "t11"))
+    assert titles_of(model.page("ada"), RowKind.CONTINUE_WATCHING) == ["t15", "t1"]
+    model.catalog.withdraw("t15")
+    assert titles_of(model.page("ada"), RowKind.CONTINUE_WATCHING) == ["t1"]
+    model.learn_many([stop(1, "bob", "t7"), Rate(**at(2, "bob"), title_id="t7", thumb=Thumb.DOWN)])
+    assert titles_of(model.page("bob"), RowKind.CONTINUE_WATCHING) == []
 
 
 def test_the_viewers_own_list(model: Recommender) -> None:

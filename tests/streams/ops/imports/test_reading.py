@@ -117,6 +117,23 @@ def test_units_and_languages_in_parentheses_are_no_part_of_a_name(tmp_path: Path
     assert (mapping.options["list_separator"], mapping.options["duration_unit"]) == ("/", "min")
 
 
+def test_episodes_have_an_order(tmp_path: Path) -> None:
+    """Whole numbers, also as a table with gaps writes them; a word is a fault of its column."""
+    path = _file(
+        tmp_path / "e.csv",
+        "title_id,type,series_id,seasonNumber,episodeNumber\n"
+        "e1,Episode,s,1,2\ne2,Episode,s,,3.0\ne3,Episode,s,two,1\ne4,Episode,s,1,70000\n",
+    )
+    mapping, faults = _guessed("catalog", path), Faults()
+    found = [
+        (title.title_id, title.season, title.episode)
+        for block in open_file(path).blocks(open_file(path).names, faults)
+        for title in as_titles(block, mapping, faults)
+    ]
+    assert found == [("e1", 1, 2), ("e2", None, 3)]
+    assert {column for column, _ in faults.causes} == {"seasonNumber", "episodeNumber"}
+
+
 def test_lists_of_parquet_and_json_are_lists(tmp_path: Path) -> None:
     """Where the format has lists, commas in them are no separators."""
     path = _file(tmp_path / "c.jsonl", '{"id": 7, "title": "A", "cast": ["Li, Ann", "Ek, Bo"]}\nno json\n')
