@@ -28,8 +28,9 @@ from streams.kafka.produce import EventProducer
 from streams.kafka.scan import partitions_of, read_all, read_latest
 from streams.ops.decoded_rows import decoded_viewers
 from streams.ops.inspect import named_titles, row_document
+from streams.ops.runs.sync_sender import SyncSender
 from streams.stages.wire.partition_rows import is_reserved
-from tests.simulations.waiting import SyncSender, ready_worker
+from tests.simulations.waiting import ready_worker
 
 __all__ = ["Observed", "observe", "require"]
 

@@ -13,7 +13,8 @@ from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer
 from streams.kafka.scan import read_all
-from tests.simulations.waiting import SyncSender, ready_worker
+from streams.ops.runs.sync_sender import SyncSender
+from tests.simulations.waiting import ready_worker
 from tests.situations.person import Look, Person
 from tests.situations.situations import SITUATIONS, Situation
 from tests.situations.world import catalog, crowd

@@ -1,21 +1,31 @@
-"""How far a lesson reaches: lists of 20 before and after the titles stage has learned an event.
+"""How far a lesson reaches: the twenty best titles before and after the titles stage has learned an event.
 
 A page is made before the lesson of its event is back. So the next page, for whatever reason, shows the lesson
-as well: ``python -m tests.situations.lesson_reach`` counts how much of the list stays, for the viewer of the
-event and for others, in a young and in a grown world.
+as well. This counts how much stays, for the viewer of the event and for others, in a young and in a grown
+world: of lists in memory (``python -m tests.situations.lesson_reach``), or of the top picks of a worker's
+pages, on the embedded cluster or a real Kafka (``--worker`` or ``--kafka``).
 """
 
-from collections.abc import Iterable, Sequence
+import argparse
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
+from msgspec import structs
 
 from online_models.simulation import World
-from schemas import Event, topics
+from schemas import Event, Preferences, Rate, Stop, topics
+from schemas.codec import decode_event, decode_home
+from schemas.fields import RowKind
 from streams.config.settings import Settings
+from streams.kafka.scan import read_all
+from streams.ops.runs.sync_sender import SyncSender
+from tests.simulations.waiting import ready_worker
 from tests.streams.steps import Line
 
-__all__ = ["Reach", "grown_and_young", "reach"]
+__all__ = ["Reach", "grown_and_young", "grown_and_young_on_a_worker", "reach"]
 
 LENGTH: Final = 20
 EVENTS: Final = 1_000
@@ -25,6 +35,10 @@ GROWN: Final = 20_000
 BATCH: Final = 200
 OTHERS: Final = 5
 """Other viewers whose lists are compared for each lesson."""
+VARIABLES: Final = {"NEARLINE_PAGE_INTERVAL_S": "0", "NEARLINE_PREQUENTIAL_SHARE": "0"}
+"""Settings of the worker: a page with every batch."""
+LOOK_S: Final = 0.01
+"""Between two looks whether a lesson is back."""
 
 
 class Reach(NamedTuple):
@@ -84,10 +98,141 @@ def _lists(line: Line, viewer_ids: Sequence[str], at_ms: int) -> list[set[int]]:
     return [set(one[one >= 0].tolist()) for one in line.side.rank(slots, at_ms, LENGTH).title]
 
 
-if __name__ == "__main__":
-    for world, found in grown_and_young().items():
-        own, others = found.shares()
-        print(
-            f"{world}: of the viewer {np.mean(found.own):.1f} of 20 stay, at least 18 in {own:.0%}; "
-            f"of others {np.mean(found.others):.2f}, {others:.1%}"
+def grown_and_young_on_a_worker(
+    folder: Path,
+    *,
+    kafka: bool,
+    wanted: int = EVENTS,
+    grown: int = GROWN,
+    viewers: int = 300,
+    titles: int = 200,
+) -> dict[str, Reach]:
+    """Measure both worlds on a worker: top picks before and after each lesson is back.
+
+    Parameters
+    ----------
+    folder
+        Of the workers' states and logs.
+    kafka
+        On a real Apache Kafka instead of the embedded cluster.
+    wanted, grown
+        Events that are measured in each world, and events that a grown world has learned before.
+    viewers, titles
+        Size of the worlds.
+    """
+    out = {}
+    for name, learned in (("young", 0), ("grown", grown)):
+        here, group = folder / name, f"nearline-reach-{name}"
+        with ready_worker(here, group, VARIABLES, kafka=kafka, event_time=True) as (
+            settings,
+            producer,
+            sender,
+        ):
+            world = World(seed=1, viewers=viewers, titles=titles)
+            producer.send_titles(world.titles)
+            for _ in range(0, learned, BATCH):
+                sender.send(world.take(BATCH))
+            out[name] = _read_reach(settings, _measure(sender, world, wanted))
+    return out
+
+
+class _Asked(NamedTuple):
+    """Ids of events whose pages are compared: of the event, of what its viewer and others sent after it."""
+
+    event: str
+    after: str
+    others: Sequence[str]
+
+
+def _measure(sender: SyncSender, world: World, wanted: int) -> list[_Asked]:
+    """Send watched and rated titles one by one; after each, let its viewer and others ask for a page.
+
+    They ask by stating their preferences once more, from which nothing is learned.
+    """
+    asked: list[_Asked] = []
+    others: list[str] = []
+    stated: dict[str, Preferences] = {}
+    before: list[Event] = []
+    for event in world.events():
+        if isinstance(event, Preferences):
+            stated[event.viewer_id] = event
+        if len(others) == OTHERS and event.viewer_id in others:
+            continue  # what they do would change their pages, too
+        before.append(event)
+        if not isinstance(event, Stop | Rate) or event.profile_id is not None:
+            continue
+        if len(others) < OTHERS:
+            others += [] if event.viewer_id in others else [event.viewer_id]
+            continue
+        again = [*_ask(event, (event.viewer_id, *others), stated)]
+        for sent in (before[:-1], [event], again):
+            sender.send(sent, look_s=LOOK_S)
+        before.clear()
+        first, *rest = (one.event_id for one in again)
+        asked.append(_Asked(event.event_id, first, rest))
+        if len(asked) == wanted:
+            break
+    return asked
+
+
+def _ask(event: Event, viewer_ids: Iterable[str], stated: dict[str, Preferences]) -> Iterator[Preferences]:
+    for number, viewer_id in enumerate(viewer_ids):
+        plain = Preferences(event_id="", viewer_id=viewer_id, event_time_ms=0)
+        about = {"event_id": f"{event.event_id}-{number}", "event_time_ms": event.event_time_ms}
+        yield structs.replace(stated.get(viewer_id, plain), **about)
+
+
+def _read_reach(settings: Settings, asked: Sequence[_Asked]) -> Reach:
+    """Compare the top picks of pages by the events that caused them."""
+    ids = {
+        (one.partition(), one.offset()): event_id
+        for one in read_all(settings, topics.EVENTS)
+        if (event_id := _event_id(one.value()))
+    }
+    picks: dict[str, set[str]] = {}
+    for message in read_all(settings, topics.HOME):
+        page = decode_home(message.value() or b"")
+        items = page.items_of(RowKind.TOP_PICKS)[:LENGTH]
+        picks[ids[page.source.partition, page.source.offset]] = {item.title_id for item in items}
+    own: list[int] = []
+    others: list[int] = []
+    before: Sequence[str] = ()
+    for one in asked:
+        if one.event in picks and one.after in picks:
+            own.append(_kept(picks[one.event], picks[one.after]))
+        others += [_kept(picks[a], picks[b]) for a, b in zip(before, one.others, strict=bool(before))]
+        before = one.others
+    return Reach(own, others)
+
+
+def _kept(before: set[str], after: set[str]) -> int:
+    return len(before & after) + LENGTH - len(before)
+
+
+def _event_id(value: bytes | None) -> str:
+    return decode_event(value).event_id if value else ""
+
+
+def main() -> None:
+    """Measure, and show."""
+    parser = argparse.ArgumentParser(prog="python -m tests.situations.lesson_reach", description=__doc__)
+    parser.add_argument("--worker", action="store_true", help="pages of a worker, on the embedded cluster")
+    parser.add_argument("--kafka", action="store_true", help="pages of a worker, on a real Apache Kafka")
+    parser.add_argument("--events", type=int, default=EVENTS, help="events that are measured in each world")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        worlds = (
+            grown_and_young_on_a_worker(Path(folder), kafka=given.kafka, wanted=given.events)
+            if given.worker or given.kafka
+            else grown_and_young()
         )
+    for world, found in worlds.items():
+        for of, kept, share in zip(("the viewer", "others"), found, found.shares(), strict=True):
+            print(
+                f"{world}, {len(kept)} pages of {of}: {np.mean(kept):.2f} of 20 stay, at least 18 in "
+                f"{share:.1%}, at least {min(kept)}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -36,7 +36,7 @@ class Order(StrEnum):
 
 
 class Scenario(StrEnum):
-    """Scenarios; see `online_models.evaluation.scenarios`."""
+    """Scenarios; see `online_models.evaluation.scenarios`, and `streams.ops.history_at_once`."""
 
     STREAM = "stream"
     TASTE_SWITCH = "taste-switch"
@@ -44,6 +44,7 @@ class Scenario(StrEnum):
     COLD_TITLE = "cold-title"
     DISLIKES = "dislikes"
     YOUNG = "young"
+    HISTORY = "history"
     ALL = "all"
 
 
@@ -62,7 +63,8 @@ def evaluate(
             help="stream: the stream as it is; taste-switch: two viewers spliced into one account; "
             "cold-viewer: HR@10 from a viewer's first event on; cold-title: titles launched midway; "
             "dislikes: disliked against liked titles in lists; young: the first 2,000 events of 100 to 300 "
-            "titles. May be repeated."
+            "titles; history: 100 to 10,000 events sent at once against the same sent slowly, each through a "
+            "worker (--embedded or a broker). May be repeated; all: without history."
         ),
     ] = [Scenario.STREAM],  # noqa: B006 - typer's defaults are values
     compare: Annotated[
@@ -147,19 +149,18 @@ def evaluate(
     external = external_experts(expert, baselines)
     plan = EvaluationPlan(ratings, baselines, every, seeds, jobs, external, Settings.load().model)
     pace = parse_speed(speed)
-    if through_kafka and not embedded:
+    if (through_kafka or Scenario.HISTORY in scenario) and not embedded:
         require_broker(Settings.load(brokers=brokers))  # before the long work
     console, dataset = human(json), read_ratings(ratings)
     if goals:
         document = _goals(plan, dataset, protocol, console)
     else:
-        through = (
-            {"speed": pace, "brokers": brokers, "embedded": embedded, "partitions": partitions}
-            if through_kafka
-            else None
-        )
+        cluster = {"brokers": brokers, "embedded": embedded, "partitions": partitions}
+        through = {"speed": pace, **cluster} if through_kafka else None
         _require_tests(dataset, protocol)
-        document = _evaluate(plan, dataset, _runs(scenario, protocol, through), through, report, console)
+        runs = _runs(scenario, protocol, through)
+        history = {"protocol": protocol, **cluster} if Scenario.HISTORY in scenario else None
+        document = _evaluate(plan, dataset, runs, through, history, report, console)
     write_json(json, {"ratings": ratings.name, **document})
 
 
@@ -172,7 +173,8 @@ def _runs(
     asked = set(Scenario) if Scenario.ALL in scenarios else set(scenarios)
     if through is not None:
         asked.add(Scenario.STREAM)
-    return [Run(name.value, name.value, protocol) for name in Scenario if name in asked - {Scenario.ALL}]
+    asked -= {Scenario.ALL, Scenario.HISTORY}
+    return [Run(name.value, name.value, protocol) for name in Scenario if name in asked]
 
 
 def _require_tests(dataset: "Dataset", protocol: "EvaluationProtocol") -> None:
@@ -189,16 +191,25 @@ def _evaluate(  # noqa: PLR0917 - one caller
     dataset: "Dataset",
     runs: "Sequence[Run]",
     through: dict[str, Any] | None,
+    history: dict[str, Any] | None,
     report: Path | None,
     console: "Console",
 ) -> dict[str, Any]:
-    """Run, print, write the report; return the document."""
+    """Run, print, write the report; return the document.
+
+    ``through`` and ``history`` are the clusters of the stream through a worker and of the scenario history.
+    """
     from online_models.evaluation import Report
     from streams.cli.views.evaluation_tables import grid, shown
     from streams.cli.views.progress import evaluation_bars, replay_bar
     from streams.ops.evaluate import STREAM, compare_through_kafka, run_all
+    from streams.ops.history_at_once import history_at_once
 
-    results = run_all(plan, dataset, runs, partial(evaluation_bars, console))
+    results = run_all(plan, dataset, runs, partial(evaluation_bars, console)) if runs else {}
+    if history is not None:
+        with interruptible(), evaluation_bars(console) as on_run:
+            compared = history_at_once(dataset, on_run=on_run, **history)
+        results[compared.scenario] = compared
     for result in results.values():
         console.print(*shown(plan.ratings.name, result))
     stream = results.get(STREAM)

@@ -12,10 +12,10 @@ from streams.config.settings import Settings
 from streams.errors import ReplayStalledError
 from streams.kafka.produce import EventProducer
 from streams.ops.runs.pacing import Speed
-from streams.ops.runs.replay import LOOK_S
 from streams.ops.runs.report import RunCounts, RunReport
 from streams.ops.runs.simulate import feed, make_world
 from streams.ops.runs.subscriber import Subscriber
+from streams.ops.runs.sync_sender import LOOK_S
 from streams.ops.runs.worker_process import ServeProcess, WorkerProcess, make_topics, own_cluster
 
 GROUP = "nearline-demo"

@@ -20,6 +20,7 @@ from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.ratings import Dataset
 from streams.ops.runs.pacing import Speed, paced
 from streams.ops.runs.report import RunCounts, RunReport
+from streams.ops.runs.sync_sender import LOOK_S, QUIET_S
 from streams.ops.runs.worker_process import WorkerProcess, make_topics
 
 __all__ = [
@@ -33,10 +34,6 @@ __all__ = [
 
 WARM_UP = 0.2
 """Share of the events that is learned and not averaged, as in `nearline evaluate`."""
-LOOK_S = 0.1
-"""Wait between two reads of the worker's counters."""
-QUIET_S = 60.0
-"""Without progress for this time, a replay gives up."""
 MAX_LEAD = {"NEARLINE_LEAD_EVENTS": "500"}
 """Bounds by how many events a replay at full speed is ahead of the title model: HR@10 is .187 with this
 bound, .194 without any lead."""

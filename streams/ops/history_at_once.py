@@ -1,0 +1,128 @@
+"""A history that is sent at once against the same history sent slowly, each through a worker of its own.
+
+What is learned from titles that have not moved yet is learned in vain, so a burst on an empty model may
+teach less than the same events one after the other (`streams.stages.viewers.replica_lag` bounds by how much).
+This measures it: a worker gets the first events of a stream as a backlog before it starts, another one gets
+them in small parts and learns each before the next. Then both get the same further events, and HR@10 of these
+is compared, before those have taught as much as the history.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from online_models.evaluation import EvaluationProtocol, ScenarioReport, prepare
+from online_models.evaluation.metrics import Rate
+from streams.config.settings import Settings
+from streams.kafka.produce import EventProducer
+from streams.ops.ratings import Dataset
+from streams.ops.runs.replay import TITLES_FLOOR, as_events, replay_cluster
+from streams.ops.runs.report import RunCounts
+from streams.ops.runs.sync_sender import SyncSender
+from streams.ops.runs.worker_process import WorkerProcess
+
+__all__ = ["HISTORY", "SIZES", "TESTED", "OnRun", "history_at_once"]
+
+HISTORY: Final = "history"
+"""Name of the scenario."""
+SIZES: Final = (100, 1_000, 10_000)
+"""Events of a history."""
+TESTED: Final = 4_000
+"""Further events, of which the positives of known viewers are tested."""
+PARTS: Final = 400
+"""Parts in which a history is sent slowly; each waits for its lessons, a tenth of a second or two."""
+FEWEST: Final = 10
+"""Events of a part at least."""
+LATER: Final = 100
+"""Events of a part of the further ones, which both workers get alike."""
+
+OnRun = Callable[[str, int, int], None]
+"""Called with a label, what is done, and the total."""
+
+
+def history_at_once(
+    dataset: Dataset,
+    protocol: EvaluationProtocol,
+    on_run: OnRun,
+    *,
+    sizes: Sequence[int] = SIZES,
+    tested: int = TESTED,
+    brokers: str | None = None,
+    embedded: bool = False,
+    partitions: int = 4,
+) -> ScenarioReport:
+    """Measure HR@10 after histories sent slowly and at once.
+
+    Parameters
+    ----------
+    dataset, protocol
+        The stream. Histories that leave no event to test are left out.
+    on_run
+        Called before each run through a worker, and after the last.
+    sizes, tested
+        Events of the histories, and further events.
+    brokers, embedded, partitions
+        As of `replay_cluster`.
+    """
+    events = replace(dataset, ratings=prepare(dataset.ratings, protocol).events)
+    fitting = [size for size in sizes if size < len(events.ratings)]
+    models: dict[str, dict[str, dict[str, Rate]]] = {}
+    for number, size in enumerate(fitting):
+        found = {}
+        for way, at_once in (("slowly", False), ("at once", True)):
+            on_run(f"{size:,} {way}", 2 * number + at_once, 2 * len(fitting))
+            with replay_cluster(brokers, None, embedded=embedded, partitions=partitions) as settings:
+                found[way] = _run(settings, events, protocol, size, tested, at_once=at_once)
+        for model in found["slowly"]:
+            slowly, quickly = (found[way][model] for way in ("slowly", "at once"))
+            row = {"slowly": slowly, "at once": quickly, "share": quickly.over(slowly)}
+            models.setdefault(model, {})[f"{size:,} events"] = row
+    on_run(HISTORY, 2 * len(fitting), 2 * len(fitting))
+    return ScenarioReport(HISTORY, protocol, {"further_events": tested}, models)
+
+
+def _run(
+    settings: Settings,
+    dataset: Dataset,
+    protocol: EvaluationProtocol,
+    size: int,
+    tested: int,
+    *,
+    at_once: bool,
+) -> dict[str, Rate]:
+    """Return HR@10 of the further events, by model."""
+    stream = list(as_events(dataset.ratings.take(np.arange(min(size + tested, len(dataset.ratings))))))
+    history, further = stream[:size], stream[size:]
+    variables = {
+        "NEARLINE_MODEL__REWARD__LIKED_STARS": str(protocol.min_rating),
+        "NEARLINE_PAGE__ROWS": "1",  # the ranking is evaluated, not the page
+        "NEARLINE_PREQUENTIAL_SHARE": "1",
+    }
+    worker = WorkerProcess(settings, settings.state_dir.parent / settings.group, variables | TITLES_FLOOR)
+    with EventProducer(settings) as producer:
+        producer.send_titles(dataset.catalog())
+        sender = SyncSender(worker, producer)
+        if at_once:
+            sender.put(history)
+        with worker:
+            worker.wait_ready()
+            part = size if at_once else max(FEWEST, size // PARTS)
+            for start in range(0, 0 if at_once else size, part):
+                sender.put(history[start : start + part])
+                sender.wait()
+            before = after = sender.wait()
+            for start in range(0, len(further), LATER):
+                after = sender.send(further[start : start + LATER])
+    shutil.rmtree(worker.folder)
+    return {model: _rate(before, after, model) for model in after.hits}
+
+
+def _rate(before: RunCounts, after: RunCounts, model: str) -> Rate:
+    tested = after.tested - before.tested
+    if tested == 0:
+        return Rate(np.nan, np.nan, 0)
+    share = (after.hits[model] - before.hits[model]) / tested
+    return Rate(share, float(np.sqrt(share * (1 - share) / tested)), tested)
