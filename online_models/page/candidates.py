@@ -120,7 +120,7 @@ def add_trending(
 
 
 @jit_inline
-def insert_by_key(shelves: CandidateShelves, c: int, n: int, key: float, t: int, score: float) -> int:
+def insert_by_key(shelves: CandidateShelves, c: int, n: int, key: float, t: Int, score: float) -> int:
     """Insert a title into a short shelf by its key, ties in ascending order; return the new length."""
     if n == shelves.title.shape[1]:
         return n

@@ -1221,6 +1221,11 @@ export interface Title {
   name?: string | null
   /** Title id of the series to which an episode belongs. */
   series_id?: string | null
+  /** Number of an episode's season; absent where a series has none. */
+  season?: number | null
+  /** Number of an episode in its season. After an episode, the next one that the viewer does not know is
+   * on continue watching; absent: no order is known. */
+  episode?: number | null
   /** Length in seconds; absent for a series, or if unknown. */
   duration_s?: number | null
   /** First release anywhere (UTC, ms since 1970; negative before 1970); absent if unknown. */
