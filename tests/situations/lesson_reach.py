@@ -9,6 +9,7 @@ pages, on the embedded cluster or a real Kafka (``--worker`` or ``--kafka``).
 import argparse
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -37,6 +38,8 @@ OTHERS: Final = 5
 """Other viewers whose lists are compared for each lesson."""
 VARIABLES: Final = {"NEARLINE_PAGE_INTERVAL_S": "0", "NEARLINE_PREQUENTIAL_SHARE": "0"}
 """Settings of the worker: a page with every batch."""
+ADULT: Final = 18
+"""The highest limit, which allows all titles."""
 LOOK_S: Final = 0.01
 """Between two looks whether a lesson is back."""
 
@@ -130,9 +133,12 @@ def grown_and_young_on_a_worker(
         ):
             world = World(seed=1, viewers=viewers, titles=titles)
             producer.send_titles(world.titles)
+            stated: dict[str, Preferences] = {}
             for _ in range(0, learned, BATCH):
-                sender.send(world.take(BATCH))
-            out[name] = _read_reach(settings, _measure(sender, world, wanted))
+                batch = world.take(BATCH)
+                sender.send(batch)
+                stated |= {one.viewer_id: one for one in batch if isinstance(one, Preferences)}
+            out[name] = _read_reach(settings, _measure(sender, world, stated, wanted))
     return out
 
 
@@ -144,14 +150,14 @@ class _Asked(NamedTuple):
     others: Sequence[str]
 
 
-def _measure(sender: SyncSender, world: World, wanted: int) -> list[_Asked]:
+def _measure(sender: SyncSender, world: World, stated: dict[str, Preferences], wanted: int) -> list[_Asked]:
     """Send watched and rated titles one by one; after each, let its viewer and others ask for a page.
 
-    They ask by stating their preferences once more, from which nothing is learned.
+    ``stated`` are the newest preferences of viewers. They ask by stating these once more, with a limit of 18
+    years or without one: nothing is learned from it, and all titles are allowed by both.
     """
     asked: list[_Asked] = []
     others: list[str] = []
-    stated: dict[str, Preferences] = {}
     before: list[Event] = []
     for event in world.events():
         if isinstance(event, Preferences):
@@ -159,7 +165,9 @@ def _measure(sender: SyncSender, world: World, wanted: int) -> list[_Asked]:
         if len(others) == OTHERS and event.viewer_id in others:
             continue  # what they do would change their pages, too
         before.append(event)
-        if not isinstance(event, Stop | Rate) or event.profile_id is not None:
+        last = stated.get(event.viewer_id)
+        is_child = last is not None and last.maturity not in {None, ADULT}
+        if not isinstance(event, Stop | Rate) or event.profile_id is not None or is_child:
             continue
         if len(others) < OTHERS:
             others += [] if event.viewer_id in others else [event.viewer_id]
@@ -178,8 +186,15 @@ def _measure(sender: SyncSender, world: World, wanted: int) -> list[_Asked]:
 def _ask(event: Event, viewer_ids: Iterable[str], stated: dict[str, Preferences]) -> Iterator[Preferences]:
     for number, viewer_id in enumerate(viewer_ids):
         plain = Preferences(event_id="", viewer_id=viewer_id, event_time_ms=0)
-        about = {"event_id": f"{event.event_id}-{number}", "event_time_ms": event.event_time_ms}
-        yield structs.replace(stated.get(viewer_id, plain), **about)
+        last = stated.get(viewer_id, plain)
+        stated[viewer_id] = structs.replace(
+            last,
+            liked_titles=(),
+            event_id=f"{event.event_id}-{number}",
+            event_time_ms=event.event_time_ms,
+            maturity=ADULT if last.maturity is None else None,
+        )
+        yield stated[viewer_id]
 
 
 def _read_reach(settings: Settings, asked: Sequence[_Asked]) -> Reach:
@@ -194,15 +209,14 @@ def _read_reach(settings: Settings, asked: Sequence[_Asked]) -> Reach:
         page = decode_home(message.value() or b"")
         items = page.items_of(RowKind.TOP_PICKS)[:LENGTH]
         picks[ids[page.source.partition, page.source.offset]] = {item.title_id for item in items}
-    own: list[int] = []
-    others: list[int] = []
-    before: Sequence[str] = ()
-    for one in asked:
-        if one.event in picks and one.after in picks:
-            own.append(_kept(picks[one.event], picks[one.after]))
-        others += [_kept(picks[a], picks[b]) for a, b in zip(before, one.others, strict=bool(before))]
-        before = one.others
-    return Reach(own, others)
+    own = [(one.event, one.after) for one in asked]
+    others = [
+        pair for before, after in pairwise(asked) for pair in zip(before.others, after.others, strict=True)
+    ]
+    kept = (
+        [_kept(picks[a], picks[b]) for a, b in pairs if a in picks and b in picks] for pairs in (own, others)
+    )
+    return Reach(*kept)
 
 
 def _kept(before: set[str], after: set[str]) -> int:
