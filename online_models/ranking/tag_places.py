@@ -44,7 +44,7 @@ BLOCK = 16
 """Titles that are compared at a time, as vector instructions."""
 
 
-class Moved(NamedTuple):
+class VotedTitles(NamedTuple):
     """The titles with a voted tag, copied together: all passes but one are over these alone."""
 
     title: I4
@@ -70,7 +70,7 @@ class VoteScratch(NamedTuple):
     """[VOTED] what titles with a disliked tag lose at least."""
     mask: U1
     """[T] the voted tags of each title, one bit each; 0 between viewers."""
-    moved: Moved
+    moved: VotedTitles
 
 
 @jit
@@ -85,7 +85,7 @@ def vote_scratch(tags: TagTable) -> VoteScratch:
         np.empty(VOTED, np.int32),
         np.empty(VOTED, np.float32),
         np.zeros(size, np.uint8),
-        Moved(
+        VotedTitles(
             np.empty(size + 1, np.int32),
             np.empty(size, np.float32),
             np.empty(size, np.float32),
@@ -194,7 +194,7 @@ def _any_disliked(n: int, at: VoteScratch) -> bool:
 
 
 @jit_no_alloc
-def _find_last(moved: Moved, at: VoteScratch) -> Real:
+def _find_last(moved: VotedTitles, at: VoteScratch) -> Real:
     """Return the least score of a best title."""
     having = at.best[1]
     having[:] = -np.inf
@@ -204,7 +204,9 @@ def _find_last(moved: Moved, at: VoteScratch) -> Real:
 
 
 @jit_no_alloc
-def _take_least(params: Params, tags: TagTable, n: int, last: Real, moved: Moved, at: VoteScratch) -> None:
+def _take_least(
+    params: Params, tags: TagTable, n: int, last: Real, moved: VotedTitles, at: VoteScratch
+) -> None:
     """Count best titles with each voted tag, and take from titles what the most disliked of theirs takes."""
     at.places[:] = 0
     for k in range(n):
@@ -221,7 +223,7 @@ def _take_least(params: Params, tags: TagTable, n: int, last: Real, moved: Moved
 
 
 @jit_no_alloc
-def _find_best(k: int, moved: Moved, at: VoteScratch) -> None:
+def _find_best(k: int, moved: VotedTitles, at: VoteScratch) -> None:
     """Write the best scores without and with a voted tag."""
     for n in range(SEEN):
         at.best[0, n], at.best[1, n] = at.rest[n], -np.inf
@@ -272,7 +274,7 @@ def _excess(having: F4, others: F4, left: int) -> Real:
 
 
 @jit_no_alloc
-def _move_towards(k: int, near: Real, shrink: Real, moved: Moved) -> None:
+def _move_towards(k: int, near: Real, shrink: Real, moved: VotedTitles) -> None:
     """Move titles with a voted tag towards a score, if theirs are lower."""
     row, base, mask, bit = moved.row, moved.base, moved.mask, np.uint8(1) << np.uint8(k)
     for i in range(row.size):
@@ -282,7 +284,7 @@ def _move_towards(k: int, near: Real, shrink: Real, moved: Moved) -> None:
 
 
 @jit_no_alloc
-def _move_down(k: int, loss: Real, moved: Moved) -> None:
+def _move_down(k: int, loss: Real, moved: VotedTitles) -> None:
     """Take something from titles with a voted tag."""
     row, mask, bit = moved.row, moved.mask, np.uint8(1) << np.uint8(k)
     for i in range(row.size):
@@ -290,7 +292,7 @@ def _move_down(k: int, loss: Real, moved: Moved) -> None:
 
 
 @jit_no_alloc
-def _bring_places(tag: int, k: int, moved: Moved, at: VoteScratch) -> None:
+def _bring_places(tag: int, k: int, moved: VotedTitles, at: VoteScratch) -> None:
     """Give a voted tag its places."""
     votes = at.votes.votes
     for way, staying in ((INTENT, 1), (TURNED, STAYING)):
@@ -314,7 +316,7 @@ def apply_votes(params: Params, tags: TagTable, base: F4, row: F4, at: VoteScrat
     """
     n = _strongest(at.votes, at.voted)
     m = _gather(tags, n, base, row, at)
-    moved = Moved(at.moved.title[:m], at.moved.row[:m], at.moved.base[:m], at.moved.mask[:m])
+    moved = VotedTitles(at.moved.title[:m], at.moved.row[:m], at.moved.base[:m], at.moved.mask[:m])
     _find_rest(base, row, at.mask, at.rest)
     if _any_disliked(n, at):
         _take_least(params, tags, n, _find_last(moved, at), moved, at)
