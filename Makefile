@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-.PHONY: help setup demo check quick test nightly chaos lint docs format bench kafka dist lock clean
+.PHONY: help setup demo check quick test nightly chaos lint docs format bench soak kafka dist lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ format: setup ## Let the formatter and the safe fixes loose
 
 bench: setup $(VENV)/.peers ## Measure nearline and its peers on a real Kafka: ratios first
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+soak: setup ## Six hours in one, everything that happens at once: what grows, and why (ARGS="--minutes 5")
+	$(BIN)/python -m tests.benchmarks.long_soak $(ARGS)
 
 # An environment of its own: Quix Streams needs an older confluent-kafka. Without a network bench leaves it out.
 $(VENV)/.peers: $(VENV)/.runtime tests/benchmarks/peers/requirements.txt

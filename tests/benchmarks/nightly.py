@@ -206,8 +206,7 @@ def soak(bench: Bench, minutes: float, samples_to: Path | None) -> dict[str, Any
             if night and part < PUBLISHED_S:
                 producer.send_titles(itertools.islice(titles_of(titles, night), part, None, PUBLISHED_S))
             producer.send(watched(rng, tick))
-            for path in (f"v1/viewers/u{rng.integers(VIEWERS)}/home", "v1/search?q=night", "v1/trending"):
-                _read(f"{server.address}/{path}")
+            read_pages(server.address, f"u{rng.integers(VIEWERS)}")
             if tick % EVERY == 0:
                 for name, process in processes.items():
                     samples[name].append(sampled(process, second))
@@ -218,9 +217,11 @@ def soak(bench: Bench, minutes: float, samples_to: Path | None) -> dict[str, Any
     return {name: fitted(some) for name, some in samples.items()}
 
 
-def _read(url: str) -> None:
-    with suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - loopback
-        answer.read()
+def read_pages(address: str, viewer: str) -> None:
+    """Ask a server for a viewer's page, for titles and for the trending list."""
+    for path in (f"v1/viewers/{viewer}/home", "v1/search?q=night", "v1/trending"):
+        with suppress(OSError), urllib.request.urlopen(f"{address}/{path}", timeout=5) as answer:  # noqa: S310
+            answer.read()
 
 
 def main() -> int:
