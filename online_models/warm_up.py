@@ -13,7 +13,7 @@ from online_models.artwork.features import MOST_VARIANTS, TasteFeatures
 from online_models.artwork.gallery import Gallery
 from online_models.artwork.selector import ArtworkSelector, ChoiceCache, index_choices
 from online_models.config import ModelConfig
-from online_models.feedback.event_columns import Bounds, EventColumnsReader, EventTexts
+from online_models.feedback.event_columns import EventBounds, EventColumnsReader, EventTexts
 from online_models.feedback.reward_function import Action
 from online_models.learners.cohorts import CohortTable
 from online_models.learners.stated_preferences import places_of, take_all
@@ -64,7 +64,7 @@ def learn() -> None:
     model = Recommender()
     side, every = model.viewers, np.ones(4, np.int32)
     slots, _ = side.admit(["a"], np.ones(1, np.uint64))
-    bounds = Bounds(0, 0, 0, profiles=False, tenant=False, avro=False)
+    bounds = EventBounds(0, 0, 0, profiles=False, tenant=False, avro=False)
     EventColumnsReader(model.config.reward).read(EventTexts.of([b"{}"], [b"a"], [0]), bounds)
     take_all(side.viewers.arrays, slots, places_of([_FORGET]), {0: _FORGET}, [0], model.config.reward)
     signals = side.observe(side.feedback(_batch()))[0]

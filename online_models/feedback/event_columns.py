@@ -26,7 +26,7 @@ from schemas.event_fields import FIELD_RULES, FieldRule
 from schemas.events import StopCause, Thumb
 from schemas.fields import MIN_TIME_MS
 
-__all__ = ["NO_SIGNAL", "Bounds", "EventColumnsReader", "EventTexts", "ReadEvents"]
+__all__ = ["NO_SIGNAL", "EventBounds", "EventColumnsReader", "EventTexts", "ReadEvents"]
 
 NO_SIGNAL: Final = 255
 """Action of an event that says nothing about a title."""
@@ -171,7 +171,7 @@ class _Reward(NamedTuple):
     """[causes] action of a stop."""
 
 
-class Bounds(NamedTuple):
+class EventBounds(NamedTuple):
     """What a worker demands of events beside the contract."""
 
     most_bytes: int
@@ -246,7 +246,7 @@ class EventColumnsReader:
     --------
     >>> event = b'{"type":"skip","event_id":"e","viewer_id":"v","event_time_ms":999999999999,"title_id":"t1"}'
     >>> texts = EventTexts.of([event, b"{}"], [b"v", b"v"], [10**12, 0])
-    >>> bounds = Bounds(16_384, 2 * 10**12, 2 * 10**12, profiles=False, tenant=False, avro=False)
+    >>> bounds = EventBounds(16_384, 2 * 10**12, 2 * 10**12, profiles=False, tenant=False, avro=False)
     >>> read = EventColumnsReader(RewardConfig()).read(texts, bounds)
     >>> read.usable.tolist(), Action(read.action[0]), event[slice(*read.title[0])]
     ([1, 0], <Action.SKIPPED: 12>, b't1')
@@ -261,7 +261,7 @@ class EventColumnsReader:
         ends = np.array([ENDS[cause] for cause in StopCause], np.uint8)
         self._reward = _Reward._make((*constants, bool(config.ignored_after), ends))
 
-    def read(self, texts: EventTexts, bounds: Bounds) -> ReadEvents:
+    def read(self, texts: EventTexts, bounds: EventBounds) -> ReadEvents:
         """Read the events that are of the usual form."""
         n = texts.value_end.size
         out = ReadEvents(
@@ -412,7 +412,7 @@ def is_key(texts: EventTexts, i: int, work: _Work) -> bool:
 
 
 @jit_exact_inline
-def is_ours(text: U1, seen: int, bounds: Bounds, work: _Work) -> bool:
+def is_ours(text: U1, seen: int, bounds: EventBounds, work: _Work) -> bool:
     """Return whether the viewer is the account itself, and no tenant has to be compared."""
     if (bounds.tenant and (seen >> _TENANT_ID) & 1) or (bounds.profiles and (seen >> _PROFILE_ID) & 1):
         return False
@@ -497,7 +497,7 @@ def write_event(text: U1, i: int, seen: int, fields: _Fields, work: _Work, out: 
 
 @jit_exact
 def read_events(
-    texts: EventTexts, fields: _Fields, reward: _Reward, bounds: Bounds, work: _Work, out: ReadEvents
+    texts: EventTexts, fields: _Fields, reward: _Reward, bounds: EventBounds, work: _Work, out: ReadEvents
 ) -> None:
     """Read the events of the usual form."""
     text, end = texts.value, np.int64(0)

@@ -17,7 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.feedback.event_columns import NO_SIGNAL, Bounds, EventColumnsReader, EventTexts, ReadEvents
+from online_models.feedback.event_columns import (
+    NO_SIGNAL,
+    EventBounds,
+    EventColumnsReader,
+    EventTexts,
+    ReadEvents,
+)
 from online_models.feedback.reward_function import Action, FeedbackSignal, RewardFunction
 from online_models.learners.intent import shows_intent
 from online_models.learners.stated_preferences import places_of
@@ -226,14 +232,14 @@ class EventDecoder:
         keys = [record.key or b"" for record in records]
         at_home = partitions_for(keys, self._partitions) == self._partition
         now_ms, reader = self._read.now_ms(), self._read
-        bounds = Bounds(
+        bounds = EventBounds(
             MAX_EVENT_BYTES, *bounds_ms(now_ms),
             profiles=reader.has_profiles, tenant=reader.has_tenant, avro=reader.has_registry,
         )  # fmt: skip
         texts = EventTexts.of([record.value or b"" for record in records], keys, map(_timestamp, records))
         read = self._columns.read(texts, bounds)
         read.usable[~at_home] = 0
-        out = _Columns(read, keys)
+        out = _BatchColumns(read, keys)
         for n in np.flatnonzero(read.usable == 0).tolist():
             try:
                 event, at = reader(records[n], now_ms)
@@ -247,7 +253,7 @@ class EventDecoder:
         return out.batch(str(texts.value.data, "latin-1"), offsets)
 
 
-class _Columns:
+class _BatchColumns:
     """The columns of a batch of records: what the kernel has read, and what the codec has decoded.
 
     Parameters
