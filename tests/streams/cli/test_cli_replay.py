@@ -47,15 +47,15 @@ def _run(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
 @pytest.mark.embedded
 def test_every_event_is_answered_and_tested(ratings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Lists, freshness and hit rates of all ratings; the worker's folder is gone afterwards."""
-    words = ("--ratings", str(ratings), "--embedded", "--speed", "400/s", "--feedback", "all")
+    words = ("--ratings", str(ratings), "--embedded", "--speed", "100/s", "--feedback", "all")
     document = _run(capsys, *words)
     assert (document["events"], document["dead_letters"]) == (RATINGS, 0)
     assert 0 < document["lists"] <= RATINGS
     assert 0 < document["freshness_ms"]["p50"] <= document["freshness_ms"]["p99"]
-    assert document["tested"] > 0  # on busy cores titles are known late, and few events are tested
+    assert document["tested"] > 0
     assert 0 <= document["hr@10"]["blend"] <= 1
     assert 0 <= document["hr@10"]["popularity"] <= 1
-    assert document["seconds"] >= RATINGS / 400 - 0.1
+    assert document["seconds"] >= RATINGS / 100 - 0.1
     assert not list((ratings.parent / ".nearline").iterdir())
 
 
