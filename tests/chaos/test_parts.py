@@ -18,9 +18,9 @@ from tests.chaos.__main__ import main
 from tests.chaos.cluster import coordinating_partition
 from tests.chaos.load import PARTITIONS, Mix, Raw, stream
 from tests.chaos.worker import Failpoint, Orders
+from tests.parallel import FORK
 from tests.waiting import PATIENCE_S
 
-PROGRAMME = "import sys\nfrom pathlib import Path\nfrom tests.chaos.worker import Failpoint\n"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -83,8 +83,12 @@ def test_a_failpoint_kills_once(tmp_path: Path) -> None:
     """The process is dead by SIGKILL, the trap is gone, and the next life passes."""
     armed = tmp_path / "armed"
     armed.write_text('{"place": "after_store"}')
-    passing = [sys.executable, "-c", f"{PROGRAMME}Failpoint(Path(sys.argv[1]))('after_store')", str(armed)]
-    codes = [subprocess.run(passing, cwd=ROOT, check=False).returncode for _ in range(2)]
+    codes = []
+    for _ in range(2):
+        life = FORK.Process(target=Failpoint(armed), args=("after_store",))
+        life.start()
+        life.join(PATIENCE_S)
+        codes.append(life.exitcode)
     assert codes == [-signal.SIGKILL, 0]
     assert not armed.exists()
 
@@ -93,7 +97,10 @@ def test_a_failpoint_freezes_and_tells_of_late_commits(tmp_path: Path) -> None:
     """It stops; thawed, it says what the frozen thread commits."""
     armed = tmp_path / "armed"
     armed.write_text('{"place": "before_commit", "action": "freeze"}')
-    code = f"{PROGRAMME}f = Failpoint(Path(sys.argv[1]))\nf('before_commit')\nf('after_commit')"
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom tests.chaos.worker import Failpoint\n"
+        "f = Failpoint(Path(sys.argv[1]))\nf('before_commit')\nf('after_commit')"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(armed)], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
