@@ -35,7 +35,7 @@ class Quiet(WorkerProcess):
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
-        except urllib.error.URLError:  # it does not listen yet
+        except OSError:  # it does not listen yet, or has no core to answer
             return 0, ""
 
 
