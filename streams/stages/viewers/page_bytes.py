@@ -86,7 +86,7 @@ class Causes(NamedTuple):
     def of(cls, causes: Sequence[Cause]) -> "Causes":
         """Turn causes into columns."""
         numbers = np.array([(c.seq, c.offset, c.time_ms, c.made_ms) for c in causes], np.int64)
-        seq, offset, time_ms, made_ms = numbers.reshape(-1, 4).T
+        seq, offset, time_ms, made_ms = np.ascontiguousarray(numbers.reshape(-1, 4).T)
         return cls(
             [c.viewer_id for c in causes], seq, offset, time_ms, [c.limits + c.arms for c in causes], made_ms
         )

@@ -130,7 +130,8 @@ class PagePublisher:
     ) -> list[Message]:
         """Make the pages of one variant; alerts go into the outcome where the viewers' taste has ranked."""
         viewers, rivals, treatment = self._side.viewers, variant.rivals, variant.treatment
-        asked, offsets, at = np.array(requests, np.int64).T
+        # a column each end to end, as the kernel that writes pages is compiled for
+        asked, offsets, at = np.ascontiguousarray(np.array(requests, np.int64).T)
         slots = asked.astype(np.int32)
         config = treated_page(self._index.config, treatment, explore=variant.explores)
         if rivals is not None:  # only titles of the two rankers are compared: none is explored
