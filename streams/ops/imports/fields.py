@@ -26,6 +26,12 @@ _LENGTHS: Final = (
     "durationseconds",
 )
 """Names of a title's length, in both kinds of files."""
+_TITLE_IDS: Final = (
+    "titleid", "movieid", "itemid", "contentid", "videoid", "assetid", "showid", "programid",
+    "contentkey", "titlekey", "sku",
+)  # fmt: skip
+"""Names of the id of a title, in histories and catalogs."""
+
 HISTORY: Final[dict[str, Field]] = {
     "viewer_id": Field(
         "who watched: the key of all events of a viewer",
@@ -49,17 +55,7 @@ HISTORY: Final[dict[str, Field]] = {
     "title_id": Field(
         "what was watched: the id of the catalog",
         (
-            "titleid",
-            "movieid",
-            "itemid",
-            "contentid",
-            "videoid",
-            "assetid",
-            "showid",
-            "programid",
-            "contentkey",
-            "titlekey",
-            "sku",
+            *_TITLE_IDS,
             "item",
             "movie",
             "content",
@@ -129,17 +125,7 @@ CATALOG: Final[dict[str, Field]] = {
     "title_id": Field(
         "id of the title, as in the history",
         (
-            "titleid",
-            "movieid",
-            "itemid",
-            "contentid",
-            "videoid",
-            "assetid",
-            "showid",
-            "programid",
-            "contentkey",
-            "titlekey",
-            "sku",
+            *_TITLE_IDS,
             "id",
             "item",
         ),
