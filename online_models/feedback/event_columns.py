@@ -3,7 +3,7 @@
 A kernel reads flat JSON objects of the usual form, as JSON libraries write them: fields that the contract
 knows, each once, text in ASCII without escapes, plain decimal numbers. What it reads is exactly what the
 codec and the reward function would make of the event. Whatever else a record holds (other fields, other
-spellings, a defect of any kind), the kernel does not judge: it leaves the record to them. So there is one
+spellings, a defect of any kind), the kernel decides nothing: it leaves the record to them. So there is one
 place that says what is valid, and why something is not.
 
 The kernel knows the fields, their ranges and their choices from the contract (`schemas.event_fields`). It
@@ -172,7 +172,7 @@ class _Reward(NamedTuple):
 
 
 class EventBounds(NamedTuple):
-    """What a worker demands of events beside the contract."""
+    """What a worker demands of events in addition to the contract."""
 
     most_bytes: int
     """Most bytes of a record."""
@@ -430,7 +430,7 @@ def given(f: int, seen: int, work: _Work, default: float) -> float:
 
 
 @jit_exact_inline
-def judge(seen: int, work: _Work, r: _Reward) -> tuple[int, float]:
+def signal_of(seen: int, work: _Work, r: _Reward) -> tuple[int, float]:
     """Return action and weight of the signal, as `RewardFunction` does."""
     kind = int(work.number[_TYPE])
     watched, autoplay = given(_WATCHED, seen, work, 0.0), given(_AUTOPLAY, seen, work, 0.0) > 0
@@ -472,7 +472,7 @@ def judge(seen: int, work: _Work, r: _Reward) -> tuple[int, float]:
 
 @jit_exact_inline
 def write_event(text: U1, i: int, seen: int, fields: _Fields, work: _Work, out: ReadEvents) -> bool:
-    """Write what is in ``work`` into row ``i``; return false if the codec has to judge the country."""
+    """Write what is in ``work`` into row ``i``; return false if the codec has to check the country."""
     kind, begin, end = int(work.number[_TYPE]), work.begin, work.end
     if (seen >> _COUNTRY) & 1:
         first, second = text[begin[_COUNTRY]], text[begin[_COUNTRY] + 1]
@@ -524,6 +524,6 @@ def read_events(
         if bound < MIN_TIME_MS or not write_event(text, i, seen, fields, work, out):
             continue
         out.at[i] = min(np.int64(work.number[_EVENT_TIME]), bound)
-        action, out.weight[i] = judge(seen, work, reward)
+        action, out.weight[i] = signal_of(seen, work, reward)
         out.action[i] = action
         out.usable[i] = 1

@@ -76,7 +76,7 @@ def _report(settings: Settings, register: Register, name: str) -> VersionReport:
 
 
 def members(settings: Settings) -> int:
-    """Return the number of members of the settings' group; 0 where nobody tells."""
+    """Return the number of members of the settings' group; 0 where that is unknown."""
     client, group = kafka_clients.admin(settings), settings.consumer_group
     try:
         found = client.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group].result(TIMEOUT_S)

@@ -3,7 +3,7 @@
 ``make soak`` or ``python -m tests.benchmarks.long_soak --minutes 60``. All processes run on one real Kafka
 (worker, insights and experiments workers, `nearline serve`), and six hours pass in one:
 
-* :data:`EVENTS` events a second of viewers that come and go: one in :data:`NEWCOMERS` is of a new viewer;
+* :data:`EVENTS` events a second of viewers that come and go: one in :data:`NEW_VIEWER_EVERY` is of a new one;
 * the catalog is published again every three minutes, one title in twenty with other names
   (`tests.benchmarks.nightly`);
 * an experiment begins every two minutes, and ends two minutes later;
@@ -62,7 +62,7 @@ HOURS: Final = 6.0
 TITLES: Final = 5_000
 EVENTS: Final = 300
 """Events a second: six times fifty."""
-NEWCOMERS: Final = 20
+NEW_VIEWER_EVERY: Final = 20
 VIEWERS: Final = 5_000
 """Viewers that come again and again."""
 EXPERIMENT_S: Final = 120
@@ -286,7 +286,7 @@ class Soak:
             yield Forget(event_id=f"forget-{tick}", viewer_id=self._viewer(), event_time_ms=now_ms())
 
     def _viewer(self) -> str:
-        if self.rng.integers(NEWCOMERS) == 0:
+        if self.rng.integers(NEW_VIEWER_EVERY) == 0:
             self._newest += 1
             return f"new{self._newest}"
         return f"u{self.rng.integers(VIEWERS)}"

@@ -196,7 +196,7 @@ class ImpressionTracker:
         self._changed[viewer] = None
 
     def _attributed(self, watches: Places, slots: I4, acts: Sequence[int]) -> list[int]:
-        """Load the logs of all viewers; return the watches of those who have seen or sought something."""
+        """Load the logs of all viewers; return the watches of those who saw or searched for any title."""
         found = np.unique(np.concatenate((slots[watches], slots[acts])))
         names = [self._viewers.ids[slot] for slot in found.tolist()]
         self._load(set(names))
