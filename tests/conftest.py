@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import structlog
@@ -33,7 +34,7 @@ from streams.ops.runs.worker_process import cluster_port
 from streams.telemetry.logging import CHATTY
 from tests.parallel import is_fork, shared_folder, switch
 from tests.waiting import PATIENCE_S
-from tests.warm_processes import WarmProcess, server
+from tests.warm_processes import WarmProcess, fork_server, server
 
 REQUIRE_KAFKA, NIGHTLY = switch("REQUIRE_KAFKA"), switch("NIGHTLY")
 
@@ -82,10 +83,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     And keep the garbage collector from what is there by now, the tests of all modules and all libraries. It
     would visit them again and again: 1,170 tests took 52 s of CPU so, and take 31.
     """
-    if session.config.getoption("--processes", 0):
+    parallel = session.config.getoption("--processes", 0) and not session.config.option.collectonly
+    if parallel:
         warm_up()
     gc.collect()
     gc.freeze()
+    if parallel:
+        fork_server(shared_folder(session.config))
     gc.enable()
 
 
@@ -120,11 +124,35 @@ def warm_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         return
 
     def spawn(self: sessions.WorkerProcess, environment: dict[str, str]) -> WarmProcess:
-        config = request.config
-        first = server(shared_folder(config), os.getppid() if is_fork() else os.getpid())
-        return WarmProcess(first, self.command[3:], environment, self.log)
+        return WarmProcess(_warm_server(request.config), self.command[3:], environment, self.log)
 
     monkeypatch.setattr(sessions.WorkerProcess, "_spawn", spawn)
+
+
+class Nearline(Protocol):
+    """Starts a warm process of a command line."""
+
+    def __call__(self, *words: str, log: Path, out: Path | None = None) -> WarmProcess:
+        """Start ``nearline WORDS`` in this folder, with this environment."""
+
+
+@pytest.fixture
+def nearline(request: pytest.FixtureRequest) -> Iterator[Nearline]:
+    """Give a way to start command lines warm; those that still run at the end are killed."""
+    started = []
+
+    def start(*words: str, log: Path, out: Path | None = None) -> WarmProcess:
+        started.append(WarmProcess(_warm_server(request.config), words, os.environ, log, out))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+def _warm_server(config: pytest.Config) -> Path:
+    """Return the socket of the process that forks warm ones."""
+    return server(shared_folder(config), os.getppid() if is_fork() else os.getpid())
 
 
 @pytest.fixture

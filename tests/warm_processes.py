@@ -1,13 +1,17 @@
 """Processes of the product that start warm: forked from one that has imported all of it and run each kernel.
 
 A worker takes three seconds of CPU to start (imports 1.6, loading compiled kernels 1.1, by `time`), and the
-tests without a real Kafka start some fifteen. `python -m tests.warm_processes` does that once a run. It has
-no threads, no clients and no open files of the product, so a fork of it is where ``python -m streams`` is
-after its imports. Tests on a real Kafka, of the command line and of starting itself start real processes.
+tests without a real Kafka start some twenty. The first process of a parallel run has done both when it has
+collected the tests, and forks one that waits for requests (`fork_server`); a run in one process starts
+`python -m tests.warm_processes`. It has no threads, no clients and no open files of the product, so a fork
+of it is where ``python -m streams`` is after its imports. Tests on a real Kafka, and tests of starting
+itself (`cold`), start real processes.
 """
 
 import fcntl
+import gc
 import json
+import logging
 import os
 import selectors
 import signal
@@ -15,6 +19,8 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -29,9 +35,30 @@ REQUEST_BYTES = 1 << 20
 
 
 class WarmProcess:
-    """A forked process, with the part of `subprocess.Popen` that `WorkerProcess` uses."""
+    """A forked process, with the part of `subprocess.Popen` that tests use.
 
-    def __init__(self, server: Path, words: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    Parameters
+    ----------
+    server
+        Socket of the process that forks it.
+    words
+        The command line after ``nearline``.
+    environment
+        All its environment variables.
+    log
+        File for what it says on standard error.
+    out
+        File for its standard output; by default the same.
+    """
+
+    def __init__(
+        self,
+        server: Path,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        out: Path | None = None,
+    ) -> None:
         log.touch()
         self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._connection.connect(str(server))
@@ -39,6 +66,7 @@ class WarmProcess:
             "words": list(words),
             "environment": dict(environment),
             "log": str(log),
+            "out": str(out or log),
             "folder": str(Path.cwd()),
         }
         self._connection.send(json.dumps(request).encode())
@@ -106,6 +134,35 @@ def server(folder: Path, run: int) -> Path:
     return path
 
 
+def fork_server(folder: Path) -> None:
+    """Fork the process that tests ask for workers, from one that has imported everything.
+
+    What pytest has put in place of Python's own is undone in it: standard streams, warnings, handlers of
+    logs. It keeps no pipe of the run open, since it ends a second later.
+    """
+    run = os.getpid()
+    if os.fork():
+        return
+    code = 1
+    try:
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in range(3):
+            os.dup2(null, number)
+        os.close(null)
+        gc.enable()
+        warnings.resetwarnings()
+        logging.getLogger().handlers.clear()
+        code = become(serve(folder / "warm", run))
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+    except BaseException:  # noqa: BLE001 - nobody else would say it
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
 def serve(path: Path, run: int) -> dict[str, Any]:
     """Fork for each request, and send its exit code when it has ended; in the fork, return the request."""
     ended, wake = os.pipe()
@@ -161,10 +218,11 @@ def become(request: Mapping[str, Any]) -> int:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    out = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
-    os.close(out)
+    for number, name in ((1, "out"), (2, "log")):
+        file = os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(file, number)
+        os.close(file)
+    sys.stdout, sys.stderr = (open(n, "w", buffering=1, closefd=False, encoding="utf-8") for n in (1, 2))  # noqa: SIM115 - their numbers
     sys.argv = ["nearline", *request["words"]]
     return run()
 

@@ -7,8 +7,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -24,8 +22,10 @@ from streams.kafka import scan as topic_scan
 from streams.ops.imports.mapping import read_mapping
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.runs.worker_process import becomes_ready, free_port
+from tests.conftest import Nearline
 from tests.readmes import FENCE, ROOT
 from tests.waiting import PATIENCE_S, until
+from tests.warm_processes import WarmProcess
 
 TUTORIAL = ROOT / "deploy/own-data.md"
 STAY = ("nearline worker", "nearline serve")
@@ -44,7 +44,11 @@ def _commands() -> list[str]:
 
 @pytest.fixture
 def shell(
-    embedded: EmbeddedCluster, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    embedded: EmbeddedCluster,
+    nearline: Nearline,
+    topic_prefix: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator["Shell"]:
     """Give a newcomer's terminal, but for the ports and names that tests share."""
     monkeypatch.chdir(tmp_path)
@@ -58,7 +62,7 @@ def shell(
         "PYTHONPATH": str(ROOT),
     }.items():
         monkeypatch.setenv(name, value)
-    one = Shell(tmp_path)
+    one = Shell(tmp_path, nearline)
     yield one
     one.end()
 
@@ -66,20 +70,16 @@ def shell(
 class Shell:
     """Runs command lines: those that end in this process, those that stay as processes of their own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.running: list[subprocess.Popen[str]] = []
+    def __init__(self, folder: Path, nearline: Nearline) -> None:
+        self.folder, self.nearline = folder, nearline
+        self.running: list[WarmProcess] = []
 
     def run(self, line: str) -> int:
         """Run a command; wait until it has ended, or is ready."""
         words = shlex.split(line)[1:]
         if line not in STAY:
             return main(words)
-        with (self.folder / f"{words[0]}.log").open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "streams", *words], stdout=log, stderr=subprocess.STDOUT, text=True
-            )
-        self.running.append(process)
+        self.running.append(self.nearline(*words, log=self.folder / f"{words[0]}.log"))
         port = os.environ["NEARLINE_HTTP_PORT" if words[0] == "worker" else "NEARLINE_SERVE__PORT"]
         assert becomes_ready(int(port)), (self.folder / f"{words[0]}.log").read_text()[-2000:]
         return 0

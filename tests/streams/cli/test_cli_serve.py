@@ -1,10 +1,7 @@
 """`nearline serve`: what it refuses, how it starts, and how it ends."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -14,7 +11,8 @@ from streams.cli import main
 from streams.config.settings import Settings
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.runs.worker_process import becomes_ready
-from tests.waiting import PATIENCE_S
+from tests.conftest import Nearline
+from tests.waiting import PATIENCE_S, until
 
 
 def test_beyond_loopback_without_a_token_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,27 +30,25 @@ def test_a_taken_port_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--port" in capsys.readouterr().err
 
 
-def test_it_serves_until_it_is_told_to_stop(embedded: EmbeddedCluster, tmp_path: Path) -> None:
+def test_it_serves_until_it_is_told_to_stop(
+    embedded: EmbeddedCluster, nearline: Nearline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its log says where it listens; SIGTERM ends it with code 0, an open live stream notwithstanding."""
-    settings = Settings.load(brokers=embedded.bootstrap_servers)
-    embedded.create(spec.name for spec in settings.topic_table().values())
-    child = subprocess.Popen(
-        [sys.executable, "-m", "streams", "serve", "--port", "0", "--state-dir", str(tmp_path)],
-        env=os.environ | {"NEARLINE_BROKERS": embedded.bootstrap_servers, "NEARLINE_LOG_FORMAT": "json"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert child.stderr is not None
-        lines = map(json.loads, child.stderr)
-        port = next(line["port"] for line in lines if line["event"] == "serve_starts")
-        assert becomes_ready(port, PATIENCE_S)
-        with urllib.request.urlopen(
-            f"http://127.0.0.1:{port}/v1/stream/viewers/ada", timeout=PATIENCE_S
-        ) as stream:
-            assert stream.readline() == b"retry: 1000\n"
-            child.send_signal(signal.SIGTERM)
-            assert child.wait(PATIENCE_S) == 0
-    finally:
-        child.kill()
-        child.wait()
+    monkeypatch.setenv("NEARLINE_BROKERS", embedded.bootstrap_servers)
+    monkeypatch.setenv("NEARLINE_LOG_FORMAT", "json")
+    embedded.create(spec.name for spec in Settings.load().topic_table().values())
+    log = tmp_path / "log"
+    child = nearline("serve", "--port", "0", "--state-dir", str(tmp_path), log=log)
+
+    def port() -> int | None:
+        lines = map(json.loads, log.read_text().splitlines())
+        return next((line["port"] for line in lines if line["event"] == "serve_starts"), None)
+
+    address = until(port)
+    assert becomes_ready(address, PATIENCE_S)
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{address}/v1/stream/viewers/ada", timeout=PATIENCE_S
+    ) as stream:
+        assert stream.readline() == b"retry: 1000\n"
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(PATIENCE_S) == 0

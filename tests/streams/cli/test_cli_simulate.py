@@ -2,9 +2,8 @@
 
 import json
 import signal
-import subprocess
-import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +12,8 @@ from schemas.topics import CATALOG, EVENTS
 from streams.cli import main
 from streams.kafka.clients import TopicPartition, consumer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from tests.waiting import PATIENCE_S
-
-PROGRAM = "import sys; from streams.cli import main; sys.exit(main(sys.argv[1:]))"
+from tests.conftest import Nearline
+from tests.waiting import PATIENCE_S, until
 
 
 def ends(brokers: str, topic: str) -> int:
@@ -76,19 +74,18 @@ def test_a_time_limit_ends_the_run(embedded: EmbeddedCluster, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_cleanly_with_a_summary(embedded: EmbeddedCluster, number: signal.Signals) -> None:
+def test_an_interrupt_ends_cleanly_with_a_summary(
+    embedded: EmbeddedCluster, nearline: Nearline, tmp_path: Path, number: signal.Signals
+) -> None:
     """Ctrl-C: code 0, every event that was counted is on the topic, the JSON is written."""
     embedded.create([EVENTS, CATALOG])
-    brokers = embedded.bootstrap_servers
+    brokers, log, out = embedded.bootstrap_servers, tmp_path / "log", tmp_path / "out"
     words = ["simulate", "--brokers", brokers, "--rate", "500/s", "--titles", "50", "--json", "-"]
-    child = subprocess.Popen([sys.executable, "-c", PROGRAM, *words], stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + PATIENCE_S
-    while ends(brokers, EVENTS) < 100 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    child = nearline(*words, log=log, out=out)
+    until(lambda: ends(brokers, EVENTS) >= 100)
     child.send_signal(number)
-    out, _ = child.communicate(timeout=PATIENCE_S)
-    assert child.returncode == 0
-    assert json.loads(out)["events"] == ends(brokers, EVENTS) >= 100
+    assert child.wait(PATIENCE_S) == 0, log.read_text()
+    assert json.loads(out.read_text())["events"] == ends(brokers, EVENTS) >= 100
 
 
 def test_missing_topics_are_named(embedded: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,6 @@
 """`nearline worker`: exit codes, and what is said when it cannot start."""
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +9,7 @@ from schemas.topics import TOPICS
 from streams.cli import main
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.runs.worker_process import becomes_ready, free_port
+from tests.conftest import Nearline
 from tests.waiting import PATIENCE_S
 
 
@@ -39,24 +37,21 @@ def test_a_wrong_setting_is_code_2(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)])
-def test_told_to_stop_is_code_0(embedded: EmbeddedCluster, tmp_path: Path, number: signal.Signals) -> None:
+def test_told_to_stop_is_code_0(
+    embedded: EmbeddedCluster,
+    nearline: Nearline,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+) -> None:
     """A ready worker drains and leaves; what it says is on standard error."""
     embedded.create(TOPICS)
-    port = free_port()
+    port, log, out = free_port(), tmp_path / "log", tmp_path / "out"
     words = ["--brokers", embedded.bootstrap_servers, "--state-dir", str(tmp_path), "--http-port", str(port)]
-    environment = os.environ | {"NEARLINE_CHECK_CRCS": "false"}
-    child = subprocess.Popen(
-        [sys.executable, "-m", "streams", "worker", *words],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert becomes_ready(port, PATIENCE_S)
-        child.send_signal(number)
-        out, said = child.communicate(timeout=PATIENCE_S)
-    finally:
-        child.kill()
-    assert child.returncode == 0, said
-    assert out == ""
+    monkeypatch.setenv("NEARLINE_CHECK_CRCS", "false")
+    child = nearline("worker", *words, log=log, out=out)
+    assert becomes_ready(port, PATIENCE_S)
+    child.send_signal(number)
+    assert child.wait(PATIENCE_S) == 0, log.read_text()
+    assert log.read_text()
+    assert out.read_text() == ""
