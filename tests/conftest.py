@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 import structlog
@@ -132,8 +132,8 @@ def warm_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 class Nearline(Protocol):
     """Starts a warm process of a command line."""
 
-    def __call__(self, *words: str, log: Path, out: Path | None = None) -> WarmProcess:
-        """Start ``nearline WORDS`` in this folder, with this environment."""
+    def __call__(self, *words: str, log: Path, out: Path | None = None, program: str = ...) -> WarmProcess:
+        """Start ``nearline WORDS``, or another program, in this folder with this environment."""
 
 
 @pytest.fixture
@@ -141,8 +141,8 @@ def nearline(request: pytest.FixtureRequest) -> Iterator[Nearline]:
     """Give a way to start command lines warm; those that still run at the end are killed."""
     started = []
 
-    def start(*words: str, log: Path, out: Path | None = None) -> WarmProcess:
-        started.append(WarmProcess(_warm_server(request.config), words, os.environ, log, out))
+    def start(*words: str, **more: Any) -> WarmProcess:
+        started.append(WarmProcess(_warm_server(request.config), words, os.environ, **more))
         return started[-1]
 
     yield start

@@ -10,6 +10,7 @@ itself (`cold`), start real processes.
 
 import fcntl
 import gc
+import importlib
 import json
 import logging
 import os
@@ -49,6 +50,8 @@ class WarmProcess:
         File for what it says on standard error.
     out
         File for its standard output; by default the same.
+    program
+        ``module:function``, which is called without arguments and returns an exit code.
     """
 
     def __init__(
@@ -57,7 +60,9 @@ class WarmProcess:
         words: Sequence[str],
         environment: Mapping[str, str],
         log: Path,
+        *,
         out: Path | None = None,
+        program: str = "streams.__main__:run",
     ) -> None:
         log.touch()
         self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -67,6 +72,7 @@ class WarmProcess:
             "environment": dict(environment),
             "log": str(log),
             "out": str(out or log),
+            "program": program,
             "folder": str(Path.cwd()),
         }
         self._connection.send(json.dumps(request).encode())
@@ -212,8 +218,6 @@ def _send_exit_codes(children: dict[int, socket.socket]) -> None:
 
 def become(request: Mapping[str, Any]) -> int:
     """Be the process that is asked for, and return its exit code."""
-    from streams.__main__ import run  # noqa: PLC0415 - as late as in a process of its own
-
     os.setsid()
     os.chdir(request["folder"])
     os.environ.clear()
@@ -224,7 +228,9 @@ def become(request: Mapping[str, Any]) -> int:
         os.close(file)
     sys.stdout, sys.stderr = (open(n, "w", buffering=1, closefd=False, encoding="utf-8") for n in (1, 2))  # noqa: SIM115 - their numbers
     sys.argv = ["nearline", *request["words"]]
-    return run()
+    module, function = request["program"].split(":")
+    code: int = getattr(importlib.import_module(module), function)()
+    return code
 
 
 def main(path: str, run: str) -> int:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from itertools import islice
@@ -18,6 +17,7 @@ from tests.chaos.__main__ import main
 from tests.chaos.cluster import coordinating_partition
 from tests.chaos.load import PARTITIONS, Mix, Raw, stream
 from tests.chaos.worker import Failpoint, Orders
+from tests.forks import exit_code_of, start_fork
 from tests.parallel import FORK
 from tests.waiting import PATIENCE_S
 
@@ -97,18 +97,19 @@ def test_a_failpoint_freezes_and_tells_of_late_commits(tmp_path: Path) -> None:
     """It stops; thawed, it says what the frozen thread commits."""
     armed = tmp_path / "armed"
     armed.write_text('{"place": "before_commit", "action": "freeze"}')
-    code = (
-        "import sys\nfrom pathlib import Path\nfrom tests.chaos.worker import Failpoint\n"
-        "f = Failpoint(Path(sys.argv[1]))\nf('before_commit')\nf('after_commit')"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(armed)], cwd=ROOT, stderr=subprocess.PIPE, text=True
-    )
-    _, status = os.waitpid(process.pid, os.WUNTRACED)
+
+    def commits() -> None:
+        failpoint = Failpoint(armed)
+        failpoint("before_commit")
+        failpoint("after_commit")
+
+    said = tmp_path / "said"
+    pid = start_fork(commits, said)
+    _, status = os.waitpid(pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
-    process.send_signal(signal.SIGCONT)
-    _, told = process.communicate(timeout=PATIENCE_S)
-    assert told.split("\n")[:3] == [
+    os.kill(pid, signal.SIGCONT)
+    exit_code_of(pid)
+    assert said.read_text().split("\n")[:3] == [
         "chaos_freeze at before_commit",
         "chaos_thawed",
         "chaos_committed_after_thaw",

@@ -2,9 +2,9 @@
 
 import importlib
 import pkgutil
-import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
@@ -13,6 +13,7 @@ import streams
 from online_models import compile as compiler
 from online_models.jit import KERNELS
 from online_models.kernel_cache import callees
+from tests.forks import run_in_fork
 
 CALLED = """
 from online_models.jit import jit
@@ -40,14 +41,19 @@ print(doubled(1), sum(doubled.stats.cache_misses.values()))
 
 def test_an_edit_of_what_a_kernel_calls_compiles_it_anew(tmp_path: Path) -> None:
     """A constant in another file is part of the key; what changes no code is not."""
+    number = count()
+
+    def import_caller() -> None:
+        sys.dont_write_bytecode = True  # two edits within a second have one date
+        sys.path.insert(0, str(tmp_path))
+        importlib.import_module("caller")
 
     def run(factor: int, caller: str = CALLER) -> list[str]:
         (tmp_path / "called.py").write_text(CALLED.format(factor=factor))
         (tmp_path / "caller.py").write_text(caller)
-        path = [str(Path(online_models.__file__).parents[1]), str(tmp_path)]
-        program = f"import sys; sys.path[:0] = {path}; import caller"
-        done = subprocess.run([sys.executable, "-Bc", program], check=True, capture_output=True, text=True)
-        return done.stdout.split()
+        code, printed = run_in_fork(import_caller, tmp_path / f"{next(number)}.txt")
+        assert code == 0, printed
+        return printed.split()
 
     assert run(3) == ["6", "1"]
     assert run(3, '"""Words."""\n\n' + CALLER) == ["6", "0"]

@@ -1,7 +1,11 @@
-"""A restore as a process, to be killed by a test: ``python -m tests.streams.engine.restoring FOLDER``."""
+"""A restore that kills its process in the middle."""
 
+import os
+import signal
 import sys
+from itertools import count
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from streams.engine import changelog
@@ -40,22 +44,23 @@ def folded(log: Log, position: int) -> tuple[dict[bytes, bytes], int]:
     return rows, applied
 
 
-def on_chunk() -> bool:
-    """Print a line for each chunk."""
-    sys.stdout.write("chunk\n")
-    sys.stdout.flush()
-    return False
+def main() -> int:
+    """Restore with many small files of rows; kill this process soon after a number of chunks.
 
-
-def main() -> None:
-    """Restore, with many small files of rows, and print a line for each chunk."""
+    Its arguments are the folder and that number.
+    """
+    folder, kill_at = Path(sys.argv[1]), int(sys.argv[2])
     changelog.RUN_BYTES, changelog.SMALL_BYTES = 100_000, 0
     consumer: Any = Consumer(made_log())
     consumer.chunk = 100
-    store = Store(Path(sys.argv[1]), StoreMemory())
+    chunks = count(1)
+
+    def on_chunk() -> bool:
+        if next(chunks) == kill_at:
+            Timer(0.002, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return False
+
+    store = Store(folder, StoreMemory())
     Changelog(consumer, "log", 0, on_chunk).replay(store)
     store.close()
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -1,5 +1,6 @@
 """Starting and ending a worker: what is checked before, what the exit codes are."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -18,7 +19,7 @@ from structlog.testing import capture_logs
 from streams.config.settings import Settings
 from streams.engine import disk_space
 from streams.engine.app import App, build_app, run_worker
-from streams.engine.exits import exit_code
+from streams.engine.exits import die, exit_code
 from streams.engine.folder_lock import locked_folder
 from streams.errors import (
     BrokerUnreachableError,
@@ -33,6 +34,8 @@ from streams.kafka.clients import consumer, producer
 from streams.kafka.security import aiokafka_options
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.telemetry.metrics import Metrics
+from tests.conftest import Nearline
+from tests.forks import run_in_fork
 from tests.streams.doubles import fold_spec
 from tests.waiting import PATIENCE_S
 
@@ -189,55 +192,47 @@ def test_a_worker_with_a_new_folder_on_a_full_disk_waits(topics: str, full_disk:
     assert events.index("disk_has_space") < events.index("worker_starts")
 
 
-def test_a_worker_that_fails_to_stop_is_gone(tmp_path: Path) -> None:
+def fails_to_stop() -> int:
+    """Be a worker whose end fails, as a process."""
+
+    async def fails() -> None:
+        msg = "the disk is gone"
+        raise OSError(msg)
+
+    with EmbeddedCluster() as cluster:
+        cluster.create(["in", "log", "out", "dead"])
+        app = made(cluster.bootstrap_servers, Path(sys.argv[1]))
+        app.task_manager.close = fails  # type: ignore[method-assign]
+        return run_worker(app, [Witness(app, cluster.bootstrap_servers)])
+
+
+def test_a_worker_that_fails_to_stop_is_gone(nearline: Nearline, tmp_path: Path) -> None:
     """Code 4 at once; Faust's thread, left running, would keep the process and its place in the group."""
-    code = """
-import sys
-from pathlib import Path
-from streams.engine.app import run_worker
-from streams.ops.local_kafka.embedded import EmbeddedCluster
-from tests.streams.engine.test_app import Witness, made
-
-async def fails():
-    raise OSError("the disk is gone")
-
-with EmbeddedCluster() as cluster:
-    cluster.create(["in", "log", "out", "dead"])
-    app = made(cluster.bootstrap_servers, Path(sys.argv[1]))
-    app.task_manager.close = fails
-    run_worker(app, [Witness(app, cluster.bootstrap_servers)])
-"""
-    ended = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], check=False, capture_output=True, text=True, timeout=120
-    )
-    assert ended.returncode == 4
-    assert "the disk is gone" in ended.stdout + ended.stderr
+    process = nearline(str(tmp_path), log=tmp_path / "log", program=f"{__name__}:fails_to_stop")
+    assert process.wait(PATIENCE_S) == 4
+    assert "the disk is gone" in (tmp_path / "log").read_text()
 
 
-def test_a_signal_before_the_group_is_joined_ends_the_worker(tmp_path: Path) -> None:
+def joins_forever() -> int:
+    """Be a worker that is told to end while it joins the group, as a process."""
+
+    async def joins() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(3_600)
+
+    with EmbeddedCluster() as cluster:
+        cluster.create(["in", "log", "out", "dead"])
+        app = made(cluster.bootstrap_servers, Path(sys.argv[1]))
+        app.start = joins  # type: ignore[method-assign]
+        return run_worker(app)
+
+
+def test_a_signal_before_the_group_is_joined_ends_the_worker(nearline: Nearline, tmp_path: Path) -> None:
     """Code 0 at once: without a broker the group cannot be joined, however long the worker tries."""
-    code = """
-import asyncio, os, signal, sys
-from pathlib import Path
-from streams.engine.app import run_worker
-from streams.ops.local_kafka.embedded import EmbeddedCluster
-from tests.streams.engine.test_app import made
-
-async def joins():
-    os.kill(os.getpid(), signal.SIGTERM)
-    await asyncio.sleep(3_600)
-
-with EmbeddedCluster() as cluster:
-    cluster.create(["in", "log", "out", "dead"])
-    app = made(cluster.bootstrap_servers, Path(sys.argv[1]))
-    app.start = joins
-    run_worker(app)
-"""
-    ended = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], check=False, capture_output=True, text=True, timeout=120
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert "before it has joined the group" in ended.stdout + ended.stderr
+    process = nearline(str(tmp_path), log=tmp_path / "log", program=f"{__name__}:joins_forever")
+    said = tmp_path / "log"
+    assert process.wait(PATIENCE_S) == 0, said.read_text()
+    assert "before it has joined the group" in said.read_text()
 
 
 def test_exit_codes() -> None:
@@ -247,23 +242,19 @@ def test_exit_codes() -> None:
     assert exit_code(SettingsError("?")) == 2
 
 
-def test_dying_ends_the_process_without_clean_up() -> None:
+def test_dying_ends_the_process_without_clean_up(tmp_path: Path) -> None:
     """No handler and no destructor runs: nothing may commit after a doubt."""
-    code = """
-import atexit
-from streams.errors import OutcomeInDoubtError
-from streams.engine.exits import die
-atexit.register(print, "cleaned up")
-try:
-    die(OutcomeInDoubtError("who knows"))
-finally:
-    print("finally")
-"""
-    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert ended.returncode == 4
-    assert "who knows" in ended.stdout
-    assert "cleaned up" not in ended.stdout
-    assert "finally" not in ended.stdout
+
+    def dies() -> None:
+        try:
+            die(OutcomeInDoubtError("who knows"))
+        finally:
+            sys.stdout.write("finally")
+
+    code, said = run_in_fork(dies, tmp_path / "said")
+    assert code == 4
+    assert "who knows" in said
+    assert "finally" not in said
 
 
 def test_both_clients_are_secured_alike() -> None:

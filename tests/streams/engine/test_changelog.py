@@ -1,7 +1,6 @@
 """Reading a changelog back: to its end by position, whole, and only where it fits the store."""
 
-import subprocess
-import sys
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,10 @@ from streams.engine.changelog import Changelog
 from streams.engine.state import Store, StoreMemory
 from streams.errors import AbandonedError, BrokerUnreachableError, StateError
 from streams.kafka.clients import KafkaError
+from tests.conftest import Nearline
 from tests.streams.doubles import Consumer, Log
 from tests.streams.engine.restoring import RECORDS, folded, made_log
+from tests.waiting import PATIENCE_S
 
 DAY_MS = 86_400_000
 
@@ -98,16 +99,13 @@ def test_abandoned_replay_is_not_fresh(log: Log, store: Store, monkeypatch: pyte
     assert (store.applied, store.changelog_position) == (9, 6)
 
 
-def test_a_killed_restore_holds_what_it_claims(tmp_path: Path) -> None:
+def test_a_killed_restore_holds_what_it_claims(nearline: Nearline, tmp_path: Path) -> None:
     """Kill -9 in mid-restore, again and again: the rows are always those of the log up to the position."""
     log, seen = made_log(), []
-    for kill_at in (8, 22, 1_000):
-        command = [sys.executable, "-m", "tests.streams.engine.restoring", str(tmp_path / "0")]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            for number, _ in enumerate(process.stdout):
-                if number == kill_at:
-                    process.kill()
+    for kill_at in (30, 80, RECORDS):
+        words, said = (str(tmp_path / "0"), str(kill_at)), tmp_path / "said"
+        process = nearline(*words, log=said, program="tests.streams.engine.restoring:main")
+        assert process.wait(PATIENCE_S) == (-signal.SIGKILL if kill_at < RECORDS else 0), said.read_text()
         store = Store(tmp_path / "0", StoreMemory())
         seen.append(store.changelog_position)
         assert (dict(store.scan()), store.applied) == folded(log, store.changelog_position)

@@ -1,0 +1,57 @@
+"""Code that a test runs in a process of its own that imports nothing: a fork of this one.
+
+Not for what needs threads that libraries have started here, as RocksDB's: `tests.warm_processes` is for that.
+"""
+
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+
+def start_fork(work: Callable[[], object], output: Path) -> int:
+    """Fork; do the work there, and end as an interpreter does: when its threads have ended.
+
+    Parameters
+    ----------
+    work
+        What is done.
+    output
+        File for what it prints, and for the traceback of what it raises (exit code 1).
+
+    Returns
+    -------
+    int
+        Process id, to be waited for by `exit_code_of`.
+    """
+    output.touch()
+    if pid := os.fork():
+        return pid
+    code = 1
+    try:
+        file = os.open(output, os.O_WRONLY | os.O_APPEND)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        sys.stdout = sys.stderr = open(2, "w", buffering=1, closefd=False, encoding="utf-8")  # noqa: SIM115 - for good
+        work()
+        threading._shutdown()  # type: ignore[attr-defined]
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+    except BaseException:  # noqa: BLE001 - the test reads it
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def exit_code_of(pid: int) -> int:
+    """Wait until a fork has ended; return its exit code, negative for a signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def run_in_fork(work: Callable[[], object], output: Path) -> tuple[int, str]:
+    """Do work in a fork; return its exit code and what it printed."""
+    code = exit_code_of(start_fork(work, output))
+    return code, output.read_text(encoding="utf-8")
