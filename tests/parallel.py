@@ -9,9 +9,10 @@ A plugin (`-p tests.parallel`), so that the option is known whichever folder is 
 
 import multiprocessing
 import os
+import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -22,6 +23,10 @@ import pytest
 Group = list[pytest.Item]
 
 FORK = multiprocessing.get_context("fork")
+_SECONDS = "nearline/seconds"
+"""Where pytest's cache has the duration of each group of tests in its last run."""
+_UNKNOWN_S = 600.0
+"""Expected of a slow test that has not run yet: it begins."""
 _PROCESS = "TESTS_PROCESS"
 """Variable with the number of a process that runs tests for the first one."""
 
@@ -48,7 +53,12 @@ class _Run:
         self.session, self.hook = session, session.config.hook
         self.left = {item.nodeid: item.location for item in session.items}
         self.errors: list[str] = []
-        groups, todo = _groups(session.items), FORK.SimpleQueue()
+        self.group_of = {item.nodeid: _group_of(item) for item in session.items}
+        self.seconds: dict[str, float] = (
+            session.config.cache.get(_SECONDS, {}) if session.config.cache else {}
+        )
+        self.taken: dict[str, float] = {}
+        groups, todo = _groups(session.items, self.seconds), FORK.SimpleQueue()
         shared_folder(session.config)  # made before the folders in it
         self.forks: dict[Connection, BaseProcess] = {}
         for number in range(processes):
@@ -80,6 +90,8 @@ class _Run:
         finally:
             for fork in self.forks.values():
                 fork.terminate()
+            if self.cache:
+                self.cache.set(_SECONDS, self.seconds | self.taken)
         why = "not run to its end, because processes ended:\n" + "\n".join(self.errors)
         for nodeid, location in self.left.items():
             report = pytest.TestReport(nodeid, location, {}, "failed", why, "call")
@@ -101,6 +113,8 @@ class _Run:
         elif kind == "report":
             report = self.hook.pytest_report_from_serializable(config=self.session.config, data=content)
             self.hook.pytest_runtest_logreport(report=report)
+            group = self.group_of.get(report.nodeid, "")
+            self.taken[group] = self.taken.get(group, 0.0) + report.duration
             if report.when == "teardown":
                 self.left.pop(report.nodeid, None)
         elif kind == "warning":
@@ -166,8 +180,6 @@ def _settle(config: pytest.Config, number: int, processes: int) -> None:
 
     A port is free until its user listens: two processes that look in one range can choose the same one.
     """
-    from streams.ops.runs import worker_process  # noqa: PLC0415 - the plugin does without the product until here
-
     config.pluginmanager.unregister(name="terminalreporter")
     capture = config.pluginmanager.getplugin("capturemanager")
     capture.stop_global_capturing()  # the files that it writes to are those of the first process
@@ -176,8 +188,9 @@ def _settle(config: pytest.Config, number: int, processes: int) -> None:
     factory._basetemp = factory.getbasetemp() / f"process-{number}"
     factory._basetemp.mkdir()
     os.environ[_PROCESS] = f"{number}"
-    size = len(worker_process.PORTS) // processes
-    worker_process.PORTS = worker_process.PORTS[number * size :][:size]
+    if ports := sys.modules.get("streams.ops.runs.worker_process"):  # unless the tests do without the product
+        size = len(ports.PORTS) // processes
+        ports.PORTS = ports.PORTS[number * size :][:size]  # type: ignore[attr-defined]
 
 
 def is_fork() -> bool:
@@ -191,12 +204,23 @@ def shared_folder(config: pytest.Config) -> Path:
     return own.parent if is_fork() else own
 
 
-def _groups(items: Sequence[pytest.Item]) -> list[Group]:
-    """Return what runs one after the other in one process, those first that take long."""
+def _groups(items: Sequence[pytest.Item], seconds: Mapping[str, float]) -> list[Group]:
+    """Return what runs one after the other in one process, those first that take long.
+
+    Parameters
+    ----------
+    items
+        The tests.
+    seconds
+        What groups took in earlier runs. Those that have not run yet begin if they are slow by their mark.
+    """
     groups: dict[str, Group] = {}
-    for item in sorted(items, key=_takes_long, reverse=True):  # stable: pytest-randomly's order is kept
+    for item in items:
         groups.setdefault(_group_of(item), []).append(item)
-    return list(groups.values())
+    expected = {
+        name: seconds.get(name, _UNKNOWN_S * any(map(_takes_long, some))) for name, some in groups.items()
+    }
+    return [groups[name] for name in sorted(groups, key=expected.__getitem__, reverse=True)]
 
 
 def _group_of(item: pytest.Item) -> str:

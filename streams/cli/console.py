@@ -105,8 +105,33 @@ def write_text(path: Path, text: str, *, option: str) -> None:
     SettingsError
         The file cannot be written.
     """
-    try:
+    with _named_by(option, path):
         path.write_text(text, encoding="utf-8", newline="")
+
+
+def check_writable(path: Path | None, *, option: str) -> None:
+    """Find out before long work whether a file that the user named by an option can be written.
+
+    An existing file stays as it is, and a new one is not left behind.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be written.
+    """
+    if path is None:
+        return
+    with _named_by(option, path):
+        existed = path.exists()
+        path.open("ab").close()
+        if not existed:
+            path.unlink()
+
+
+@contextmanager
+def _named_by(option: str, path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         what, advice = f"cannot write {path}", f"give another {option} PATH"
         raise SettingsError(what, why=error.strerror or "", next_step=advice) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.console import human, interruptible, write_json, write_text
+from streams.cli.console import check_writable, human, interruptible, write_json, write_text
 from streams.cli.options import Brokers, Json
 from streams.errors import SettingsError
 
@@ -149,8 +149,9 @@ def evaluate(
     external = external_experts(expert, baselines)
     plan = EvaluationPlan(ratings, baselines, every, seeds, jobs, external, Settings.load().model)
     pace = parse_speed(speed)
+    check_writable(report, option="--report")  # before the long work
     if (through_kafka or Scenario.HISTORY in scenario) and not embedded:
-        require_broker(Settings.load(brokers=brokers))  # before the long work
+        require_broker(Settings.load(brokers=brokers))
     console, dataset = human(json), read_ratings(ratings)
     if goals:
         document = _goals(plan, dataset, protocol, console)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.console import human, interruptible, write_json, write_text
+from streams.cli.console import check_writable, human, interruptible, write_json, write_text
 from streams.cli.options import Brokers, Json, Prefix, connected
 from streams.errors import SettingsError
 
@@ -145,6 +145,7 @@ def _closed_loop(options: "LoopOptions", json: str | None, report: Path | None) 
     from streams.cli.views.progress import loop_bars
     from streams.ops.runs.closed_loop import compare_policies
 
+    check_writable(report, option="--report")
     console = human(json)
     with interruptible(), loop_bars(console, options.days) as progress:
         result = compare_policies(options, progress)

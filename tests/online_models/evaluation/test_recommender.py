@@ -13,9 +13,9 @@ from schemas.events import Stop
 
 @pytest.fixture(scope="module")
 def ratings() -> Ratings:
-    """Give what 300 simulated viewers watched, with the share watched as stars."""
+    """Give what 150 simulated viewers watched, with the share watched as stars."""
     stops = [
-        event for event in World(seed=6, viewers=300, titles=300).take(80_000) if isinstance(event, Stop)
+        event for event in World(seed=6, viewers=150, titles=200).take(40_000) if isinstance(event, Stop)
     ]
     return Ratings.from_columns(
         [stop.viewer_id for stop in stops],

@@ -29,7 +29,7 @@ DAYS, WARM_UP = 3, 1
 LISTS = [name for name in POLICIES if name not in MULTI_ROW_POLICIES]
 
 
-def loop(name: str, seed: int, viewers: int = 120, titles: int = 120) -> Run:
+def loop(name: str, seed: int, viewers: int = 80, titles: int = 100) -> Run:
     """Run a policy in a small world."""
     world = World(seed=seed, viewers=viewers, titles=titles)
     return run_closed_loop(name, world, POLICIES[name](world), days=DAYS, warm_up=WARM_UP)
@@ -222,10 +222,10 @@ def test_a_ledger_counts_by_hand() -> None:
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.nightly)])
 def test_pages_are_watched_more_than_lists(seed: int) -> None:
-    """The same model, the same viewers and luck: rows are watched at least 5 % longer (measured: 15 %)."""
+    """The same model, the same viewers and luck: rows are watched 5 % longer (measured: 10 to 21 %)."""
     minutes = {}
     for policy in (Nearline, NearlinePages):
-        world = World(seed=seed, viewers=200, titles=500)
-        run = run_closed_loop(policy.__name__, world, policy(world), days=4, warm_up=1)
+        world = World(seed=seed, viewers=100, titles=400)
+        run = run_closed_loop(policy.__name__, world, policy(world), days=3, warm_up=1)
         minutes[policy] = run.measures["minutes"]
     assert minutes[NearlinePages] > 1.05 * minutes[Nearline]

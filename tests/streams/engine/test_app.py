@@ -39,6 +39,8 @@ from tests.forks import run_in_fork
 from tests.streams.doubles import fold_spec
 from tests.waiting import PATIENCE_S
 
+pytestmark = pytest.mark.slow
+
 
 def made(brokers: str, folder: Path) -> App:
     """Return a worker that is not running."""
