@@ -54,9 +54,8 @@ class _Run:
         self.left = {item.nodeid: item.location for item in session.items}
         self.errors: list[str] = []
         self.group_of = {item.nodeid: _group_of(item) for item in session.items}
-        self.seconds: dict[str, float] = (
-            session.config.cache.get(_SECONDS, {}) if session.config.cache else {}
-        )
+        self.cache = getattr(session.config, "cache", None)  # not with `-p no:cacheprovider`
+        self.seconds: dict[str, float] = self.cache.get(_SECONDS, {}) if self.cache else {}
         self.taken: dict[str, float] = {}
         groups, todo = _groups(session.items, self.seconds), FORK.SimpleQueue()
         shared_folder(session.config)  # made before the folders in it
