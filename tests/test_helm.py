@@ -34,7 +34,7 @@ def _helm(*arguments: str | Path) -> str:
 
 def _rendered(*values: str) -> list[Manifest]:
     text = _helm("template", "nearline", CHART, "--namespace", "nearline", *values)
-    return [one for one in yaml.safe_load_all(text) if one]
+    return [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
 
 
 def _same(manifest: Manifest) -> Any:

@@ -46,7 +46,7 @@ def _files() -> list[Path]:
 
 
 def _read(file: Path) -> list[Manifest]:
-    return list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+    return list(yaml.load_all(file.read_text(encoding="utf-8"), yaml.CSafeLoader))
 
 
 def built(folder: Path) -> list[Manifest]:
@@ -55,7 +55,7 @@ def built(folder: Path) -> list[Manifest]:
         pytest.skip("there is no kubectl to run kustomize with")
     done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
+    return list(yaml.load_all(done.stdout, yaml.CSafeLoader))
 
 
 def _overlay(name: str) -> list[Manifest]:

@@ -1,6 +1,5 @@
 """README.md's table of the fault catalog: all rows are there, and what it names exists."""
 
-import ast
 import re
 from pathlib import Path
 
@@ -15,10 +14,9 @@ ROWS = dict(re.findall(r"^\| (\d+) \| (.*) \|$", CATALOGUE, re.MULTILINE))
 def _tests_there_are() -> set[str]:
     """Return file::name of every test function below tests/."""
     return {
-        f"{file.name}::{node.name}"
+        f"{file.name}::{name}"
         for file in TESTS.rglob("test_*.py")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for name in re.findall(r"^(?:async )?def (\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
     }
 
 
