@@ -186,7 +186,7 @@ def test_every_scenario_under_two_seeds(movies: Path, capsys: pytest.CaptureFixt
     """All of them in one run: figures with both errors for every model that can be asked, and a page."""
     report = movies / "report.html"
     river = "river.reco.FunkMF(n_factors=4, optimizer=river.optim.SGD(0.005))"
-    words = ("--scenario", "all", "--compare", f"popularity,{river}", "--seeds", "2", "--every", "3")
+    words = ("--scenario", "all", "--compare", f"popularity,{river}", "--seeds", "2", "--every", "12")
     document = run_json(capsys, "--ratings", str(movies), *words, "--report", str(report))
     assert document["seeds"] == 2
     assert document["models"]["blend"]["hr@10_spread"] is not None
