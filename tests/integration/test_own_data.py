@@ -149,7 +149,12 @@ def test_the_tutorial_names_what_exists(tmp_path: Path) -> None:
     """Its mapping can be read, and its links lead somewhere."""
     (block,) = _blocks("toml")
     (tmp_path / "mapping.toml").write_text(block)
-    assert read_mapping(tmp_path / "mapping.toml", "catalog").maturity == {"PG": 8}
+    mapping = read_mapping(tmp_path / "mapping.toml", "catalog")
+    assert (mapping.maturity, mapping.options, mapping.separators) == (
+        {"PG": 8},
+        {"slashes": "day"},
+        {"cast": ";"},
+    )
     for target in re.findall(r"\]\(([^)#]+)", TUTORIAL.read_text(encoding="utf-8")):
         assert (TUTORIAL.parent / target).exists(), target
 

@@ -259,6 +259,8 @@ def _mapping_table(mapping: "ColumnMapping", rows: "Block", origin: str) -> "Tab
         table.add_row(name, escape(column), escape(first), FIELDS[mapping.kind][name].meaning)
     for name, value in mapping.options.items():
         table.add_row(name, "", escape(str(value)), "option")
+    for name, value in mapping.separators.items():
+        table.add_row(name, "", escape(value), "between the items of this list")
     unused = [name for name in rows.columns if name not in mapping.columns.values()]
     table.caption = f"not imported: {', '.join(unused)}" if unused else None
     return table

@@ -14,9 +14,9 @@ from msgspec import json
 from schemas import DecodeError, Title
 from schemas.catalog import TitleKind
 from schemas.codec import decode_title
-from streams.ops.imports.columns import Texts, as_ids, as_numbers, as_times, plain_text
+from streams.ops.imports.columns import Texts, as_ids, as_seconds, as_times, plain_text
 from streams.ops.imports.faults import Faults
-from streams.ops.imports.history import SECONDS
+from streams.ops.imports.history import DATES
 from streams.ops.imports.mapping import ColumnMapping
 from streams.ops.imports.sources import LIST_MARK, Block
 from streams.ops.ratings.dataset import FIRST_YEAR, LAST_YEAR
@@ -85,20 +85,29 @@ class _TitleReader:
 
     def __init__(self, mapping: ColumnMapping, block: Block) -> None:
         self._mapping, self._columns = mapping, block.columns
-        self._separator = re.compile(f"[{LIST_MARK}{re.escape(mapping.options.get('list_separator', '|'))}]")
+        usual = mapping.options.get("list_separator", "|")
+        self._separators = {
+            field: re.compile(f"[{LIST_MARK}{re.escape(mapping.separators.get(field, usual))}]")
+            for field in mapping.columns
+        }
+        slashes = mapping.options.get("slashes")
         self._texts = {
             field: plain_text(block.columns[name]).to_pylist() for field, name in mapping.columns.items()
         }
         self._ids: Texts = as_ids(block.columns[mapping.columns["title_id"]])
         self._id = self._ids.values.to_pylist()
         times = {
-            f: as_times(self._columns[c], "iso") for f, c in mapping.columns.items() if f.startswith("avail")
+            field: as_times(self._columns[column], "iso", slashes=slashes)
+            for field, column in mapping.columns.items()
+            if field.startswith("avail")
         }
         self._times = times
         release = mapping.columns.get("release")
-        self._release = None if release is None else as_times(self._columns[release], "iso", OLDEST_MS)
-        length = mapping.columns.get("duration_s")
-        self._length = None if length is None else as_numbers(self._columns[length])
+        self._release = (
+            None if release is None else as_times(self._columns[release], "iso", OLDEST_MS, slashes)
+        )
+        length, unit = mapping.columns.get("duration_s"), mapping.options.get("duration_unit", "s")
+        self._length = None if length is None else as_seconds(self._columns[length], unit)
 
     def document(self, row: int) -> dict[str, Any]:
         """Return the title of a row as it is on the wire."""
@@ -130,7 +139,9 @@ class _TitleReader:
         return "" if values is None else (values[row] or "").strip()
 
     def _list(self, field: str, row: int) -> list[str]:
-        items = (one.strip() for one in self._separator.split(self._text(field, row)))
+        if not (text := self._text(field, row)):
+            return []
+        items = (one.strip() for one in self._separators[field].split(text))
         return [one for one in dict.fromkeys(items) if one not in NO_GENRES]
 
     def _title_id(self, row: int) -> str:
@@ -150,10 +161,10 @@ class _TitleReader:
         found: dict[str, Any] = {}
         if self._length is not None:
             if self._length.bad[row]:
-                _refuse("duration_s", "expected a number")
+                _refuse("duration_s", "expected a number, or h:mm:ss")
             length = float(self._length.values[row])
             if length > 0:
-                found["duration_s"] = length * SECONDS[self._mapping.options.get("duration_unit", "s")]
+                found["duration_s"] = length
         for field in ("season", "episode"):
             if text := self._text(field, row):
                 found[field] = self._ordinal(field, text)
@@ -163,7 +174,7 @@ class _TitleReader:
             if year := _YEAR_ONLY.match(released):
                 found |= _first_of(int(year[1]))
             elif self._release.bad[row]:
-                _refuse("release", "expected a year, or a date as ISO 8601")
+                _refuse("release", f"expected a year, or a date as {DATES}")
             else:
                 found["release_ms"] = int(self._release.values[row])
         return found
@@ -189,7 +200,7 @@ class _TitleReader:
             times = self._times.get(field)
             if times is not None and not times.missing[row]:
                 if times.bad[row]:
-                    _refuse(field, "expected a time from 1990 to 2099 as ISO 8601")
+                    _refuse(field, f"expected a time from 1990 to 2099, as {DATES}")
                 found[name] = int(times.values[row])
         if countries := self._list("countries", row):
             found["countries"] = countries

@@ -59,12 +59,13 @@ HISTORY: Final[dict[str, Field]] = {
             "item",
             "movie",
             "content",
+            "asset",
             "title",
         ),
         required=True,
     ),
     "time": Field(
-        "when: s, ms, us or ns since 1970, or ISO 8601 (UTC unless it says otherwise)",
+        "when: s, ms, us or ns since 1970, ISO 8601 or 31.12.2026 20:15 (UTC unless it says otherwise)",
         (
             "eventtimems",
             "eventtime",
@@ -81,6 +82,11 @@ HISTORY: Final[dict[str, Field]] = {
             "starttime",
             "playedat",
             "viewedat",
+            "playbackstart",
+            "playbackstarted",
+            "start",
+            "watchdate",
+            "eventdate",
         ),
         required=True,
     ),
@@ -89,7 +95,7 @@ HISTORY: Final[dict[str, Field]] = {
         "up or down, like or dislike, true or false", ("thumb", "liked", "like", "thumbs", "feedback")
     ),
     "watched_s": Field(
-        "how long it was watched, in watched_unit",
+        "how long it was watched, in watched_unit or h:mm:ss",
         (
             "watcheds",
             "watchedseconds",
@@ -104,6 +110,11 @@ HISTORY: Final[dict[str, Field]] = {
             "watchedminutes",
             "viewtime",
             "playduration",
+            "secondsviewed",
+            "minutesviewed",
+            "viewedseconds",
+            "viewedminutes",
+            "viewed",
         ),
     ),
     "progress": Field(
@@ -111,7 +122,7 @@ HISTORY: Final[dict[str, Field]] = {
         ("progress", "completion", "percent", "progresspercent", "completionrate", "pct", "percentwatched"),
     ),
     "duration_s": Field(
-        "length of the title, in duration_unit",
+        "length of the title, in duration_unit or h:mm:ss",
         _LENGTHS,
     ),
     "device": Field("kind of device", ("device", "devicetype", "platform")),
@@ -128,6 +139,7 @@ CATALOG: Final[dict[str, Field]] = {
             *_TITLE_IDS,
             "id",
             "item",
+            "asset",
         ),
         required=True,
     ),
@@ -147,16 +159,36 @@ CATALOG: Final[dict[str, Field]] = {
     "languages": Field("languages of the sound: a list", ("languages", "language", "audiolanguages")),
     "subtitles": Field("languages of the subtitles: a list", ("subtitles", "subtitlelanguages")),
     "duration_s": Field(
-        "length, in duration_unit",
+        "length, in duration_unit or h:mm:ss",
         _LENGTHS,
     ),
     "release": Field(
-        "release: a year, or a time as ISO 8601",
-        ("release", "releasedate", "released", "releaseyear", "year", "startyear"),
+        "release: a year, or a date as ISO 8601 or 31.12.2026",
+        (
+            "release",
+            "releasedate",
+            "released",
+            "releaseyear",
+            "year",
+            "startyear",
+            "premieredate",
+            "premiere",
+        ),
     ),
     "maturity": Field(
         "minimum age: 0 to 18, or a word of the table `maturity`",
-        ("maturity", "agerating", "minage", "age", "certificate", "contentrating", "maturityrating", "mpaa"),
+        (
+            "maturity",
+            "agerating",
+            "minage",
+            "age",
+            "certificate",
+            "contentrating",
+            "maturityrating",
+            "mpaa",
+            "parentalrating",
+            "ageclassification",
+        ),
     ),
     "countries": Field("where it may be shown: a list", ("countries", "availablecountries", "territories")),
     "available_from": Field(
@@ -177,6 +209,7 @@ OPTIONS: Final[dict[str, tuple[str, tuple[object, ...]]]] = {
     "watched_unit": ("unit of watched_s", ("s", "min", "ms")),
     "duration_unit": ("unit of duration_s", ("s", "min", "ms")),
     "progress_scale": ("progress of a title that was watched to its end", (1, 100)),
-    "list_separator": ("between the items of lists", ("|", ",", ";", "/", " ")),
+    "list_separator": ("between the items of lists: one or more characters", ("|", ",", ";", "/", " ")),
+    "slashes": ("what comes first in dates with slashes", ("day", "month")),
 }
 """Options: meaning, and the values that are guessed; scales may be any number above 0."""

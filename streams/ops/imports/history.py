@@ -4,8 +4,8 @@ Each row becomes one event, with the time of the row:
 
 * a `rate` with stars, if the row has a rating, or with a thumb;
 * otherwise a `stop`, watched for as long as the row says (``watched_s``, or ``progress`` of ``duration_s``).
-  Without a duration a title counts as 45 minutes long, as the reward function has it; a row that says nothing
-  about how long was watched to its end.
+  Seconds and progress together say how long the title is. Without a duration it counts as 45 minutes long, as
+  the reward function has it; a row that says nothing about how long was watched to its end.
 
 The id of an event is the hash of the file and the line of the row, so the same file gives the same ids.
 
@@ -24,20 +24,29 @@ from pyarrow import compute as pc
 from online_models.config import RewardConfig
 from schemas import Event, Rate, Stop
 from schemas.events import StopCause, Thumb
-from streams.ops.imports.columns import Bools, as_ids, as_numbers, as_times, plain_text
+from streams.ops.imports.columns import (
+    SECONDS,
+    Bools,
+    Numbers,
+    as_ids,
+    as_numbers,
+    as_seconds,
+    as_times,
+    plain_text,
+)
 from streams.ops.imports.faults import Faults
 from streams.ops.imports.mapping import ColumnMapping
 from streams.ops.imports.sources import Block
 
-__all__ = ["LINE", "TIME", "as_events", "read_history"]
+__all__ = ["DATES", "LINE", "TIME", "as_events", "read_history"]
 
 TIME, LINE = "time", "line"
 """Columns by which rows are sorted."""
 IDS: Final = ("viewer_id", "title_id")
 LABELS: Final = ("device", "country", "session_id", "profile_id")
-SECONDS: Final = {"s": 1.0, "min": 60.0, "ms": 1e-3}
 MOST_S: Final = 604_800.0  # seven days (`schemas.fields.Seconds`)
 BEST_STARS, LEAST_STARS = 5.0, 0.5
+DATES: Final = "ISO 8601 or 31.12.2026 (31/12/2026: with the mapping's option `slashes`)"
 UP: Final = frozenset({"up", "like", "liked", "true", "1", "yes", "positive"})
 DOWN: Final = frozenset({"down", "dislike", "disliked", "false", "0", "-1", "no", "negative"})
 UNKNOWN_S: Final = RewardConfig().unknown_duration_s
@@ -67,18 +76,17 @@ def read_history(block: Block, mapping: ColumnMapping, faults: Faults) -> pa.Tab
     """
     rows = _Rows(block, mapping, faults)
     columns: dict[str, Any] = {LINE: pa.array(block.lines)}
-    times = as_times(rows.column("time"), mapping.options.get("time_unit", "iso"))
-    rows.refuse(times.missing, "time", "expected a time, found none")
     unit = mapping.options.get("time_unit", "iso")
-    rows.refuse(
-        times.bad, "time", f"expected a time from 1990 to 2099, as {'ISO 8601' if unit == 'iso' else unit}"
-    )
+    times = as_times(rows.column("time"), unit, slashes=mapping.options.get("slashes"))
+    rows.refuse(times.missing, "time", "expected a time, found none")
+    expected = DATES if unit == "iso" else unit
+    rows.refuse(times.bad, "time", f"expected a time from 1990 to 2099, as {expected}")
     columns[TIME] = pa.array(times.values)
     for name in IDS:
         columns[name] = rows.ids(name, required=True)
     columns["stars"], columns["thumb"] = pa.array(rows.stars()), pa.array(rows.thumb())
-    duration_s = rows.seconds("duration_s", "duration_unit")
-    columns["watched_s"], columns["duration_s"] = pa.array(rows.watched(duration_s)), pa.array(duration_s)
+    watched_s, duration_s = rows.watched()
+    columns["watched_s"], columns["duration_s"] = pa.array(watched_s), pa.array(duration_s)
     for name in LABELS:
         if name in mapping.columns:
             columns[name] = rows.ids(name)
@@ -122,14 +130,20 @@ class _Rows:
         """Return numbers between two bounds; NaN where there is none."""
         found = as_numbers(self.column(field))
         self.refuse(found.bad, field, "expected a number")
-        with np.errstate(invalid="ignore"):
-            self.refuse((found.values < low) | (found.values > high), field, f"expected {low:g} to {high:g}")
+        self._refuse_outside(found, field, low, high, f"expected {low:g} to {high:g}")
         return found.values
+
+    def _refuse_outside(self, found: Numbers, field: str, low: float, high: float, cause: str) -> None:
+        with np.errstate(invalid="ignore"):
+            self.refuse((found.values < low) | (found.values > high), field, cause)
 
     def seconds(self, field: str, option: str) -> Floats:
         """Return a duration."""
-        unit = SECONDS[self._mapping.options.get(option, "s")]
-        return self.numbers(field, 0.0, MOST_S / unit) * unit
+        unit = self._mapping.options.get(option, "s")
+        found = as_seconds(self.column(field), unit)
+        self.refuse(found.bad, field, "expected a number, or h:mm:ss")
+        self._refuse_outside(found, field, 0.0, MOST_S, f"expected 0 to {MOST_S / SECONDS[unit]:g}")
+        return found.values
 
     def stars(self) -> Floats:
         """Return ratings as half a star to five."""
@@ -152,14 +166,21 @@ class _Rows:
         thumb: npt.NDArray[np.int8] = up.astype(np.int8) - down.astype(np.int8)
         return thumb
 
-    def watched(self, duration_s: Floats) -> Floats:
-        """Return the seconds watched: as the row says them, or by its progress, or all of the title."""
+    def watched(self) -> tuple[Floats, Floats]:
+        """Return seconds watched and the length of the title.
+
+        Watched is what the row says, or its progress of the length, or all of the title. The length is what
+        the row says, or follows from seconds and progress where it has both; else it is unknown.
+        """
+        duration = self.seconds("duration_s", "duration_unit")
         scale = float(self._mapping.options.get("progress_scale", 1))
         progress = self.numbers("progress", 0.0, scale) / scale
-        length = np.where(np.isnan(duration_s), UNKNOWN_S, duration_s)
-        share = np.where(np.isnan(progress), 1.0, progress)
         watched = self.seconds("watched_s", "watched_unit")
-        return np.where(np.isnan(watched), share * length, watched)
+        follows = np.divide(watched, progress, out=np.full_like(watched, np.nan), where=progress > 0)
+        duration = np.where(np.isnan(duration) & (follows <= MOST_S), follows, duration)
+        length = np.where(np.isnan(duration), UNKNOWN_S, duration)
+        share = np.where(np.isnan(progress), 1.0, progress)
+        return np.where(np.isnan(watched), share * length, watched), duration
 
 
 def as_events(rows: pa.Table, file: str) -> Iterator[Event]:

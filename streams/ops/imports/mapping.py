@@ -47,12 +47,15 @@ class ColumnMapping:
         See `OPTIONS`.
     maturity
         Minimum age of each word in a column ``maturity`` that is no number.
+    separators
+        Characters between the items of a list, by field, where they are not the option ``list_separator``.
     """
 
     kind: str
     columns: dict[str, str]
     options: dict[str, Any] = field(default_factory=dict)
     maturity: dict[str, int] = field(default_factory=dict)
+    separators: dict[str, str] = field(default_factory=dict)
 
     def toml(self) -> str:
         """Write the mapping file.
@@ -74,6 +77,7 @@ class ColumnMapping:
             ("columns", self.columns),
             ("options", self.options),
             ("maturity", self.maturity),
+            ("separators", self.separators),
         ):
             if table:
                 lines = (
@@ -94,13 +98,16 @@ class ColumnMapping:
         missing = [name for name, one in fields.items() if one.required and name not in self.columns]
         if missing:
             what = f"no column of {source.path.name} is known to be {' and '.join(missing)}"
-            step = f"name it: --column {missing[0]}=COLUMN"
+            step = f"name it: {' '.join(f'--column {name}=COLUMN' for name in missing)}"
             raise ImportFileError(what, why=f"its columns are {', '.join(source.names)}", next_step=step)
         for name, column in self.columns.items():
             if name not in fields:
                 _refuse("field", name, fields)
             if column not in source.names:
                 _refuse(f"column of {source.path.name}", column, source.names)
+        for name in self.separators:
+            if name not in self.columns:
+                _refuse("list", name, self.columns)
         for name, value in self.options.items():
             if name not in OPTIONS:
                 _refuse("option", name, OPTIONS)
@@ -137,9 +144,9 @@ def read_mapping(path: Path, kind: str) -> ColumnMapping:
     if found.get("kind", kind) != kind:
         what = f"{path} is the mapping of a {found['kind']}"
         raise ImportFileError(what, next_step=f"give the mapping of a {kind}")
-    tables = {name: found.get(name, {}) for name in ("columns", "options", "maturity")}
+    tables = {name: found.get(name, {}) for name in ("columns", "options", "maturity", "separators")}
     strange = {*found} - {*tables, "kind"} | {n for n, one in tables.items() if not isinstance(one, dict)}
     if strange:
         what = f"{path} has no table {', '.join(sorted(strange))}"
-        raise ImportFileError(what, next_step="its tables are columns, options and maturity")
+        raise ImportFileError(what, next_step="its tables are columns, options, maturity and separators")
     return ColumnMapping(kind, **tables)

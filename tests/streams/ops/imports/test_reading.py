@@ -32,6 +32,12 @@ def _guessed(kind: str, path: Path) -> ColumnMapping:
     return guess(kind, source, sample(source), {})
 
 
+def _titles(path: Path, mapping: ColumnMapping, faults: Faults) -> list[Title]:
+    source = open_file(path)
+    blocks = source.blocks(source.names, faults)
+    return [title for block in blocks for title in as_titles(block, mapping, faults)]
+
+
 @pytest.mark.parametrize(
     ("text", "columns", "options"),
     [
@@ -89,12 +95,7 @@ def test_a_catalog_is_recognised_and_read(tmp_path: Path) -> None:
         "s5,Movie,Void,Drama,,,,12,germany,,\n",
     )
     mapping, faults = _guessed("catalog", path), Faults()
-    titles = [
-        title
-        for block in open_file(path).blocks(open_file(path).names, faults)
-        for title in as_titles(block, mapping, faults)
-    ]
-    first, second = titles
+    first, second = _titles(path, mapping, faults)
     assert (first.title_id, first.kind, first.name, first.maturity) == ("s1", "film", "Paper Tide", 13)
     assert (first.tags.genre, first.tags.cast) == (("Drama", "Crime"), ("Ann Li", "Bo Ek"))
     assert (first.duration_s, first.release_ms, first.languages) == (5_700, 1_546_300_800_000, ("en",))
@@ -117,6 +118,66 @@ def test_units_and_languages_in_parentheses_are_no_part_of_a_name(tmp_path: Path
     assert (mapping.options["list_separator"], mapping.options["duration_unit"]) == ("/", "min")
 
 
+def test_a_spreadsheet_is_read_as_people_type_it(tmp_path: Path) -> None:
+    """Lengths as a clock, dates with dots, lists with two separators, each list with its own."""
+    path = _file(
+        tmp_path / "c.csv",
+        "Asset ID;Display Name;Genre / Sub-Genres;Duration (hh:mm:ss);Premiere Date;Parental Rating;"
+        "Starring\n"
+        'a/1;Paper Tide;Drama, Crime;01:35:00;13.2.2021;12;"Li, Ann; Ek, Bo"\n'
+        'a/2;Salt;Drama/Horror;22:00;2020;6;"Ek, Bo"\n'
+        'a/3;Void;Horror, Crime / Drama;0:22:00;2020-05-01;16;"Ek, Bo; Li, Ann"\n',
+    )
+    mapping, faults = _guessed("catalog", path), Faults()
+    first, third = _titles(path, mapping, faults)
+    assert (first.title_id, first.name, first.maturity) == ("a/1", "Paper Tide", 12)
+    assert (first.tags.genre, first.tags.cast) == (("Drama", "Crime"), ("Li, Ann", "Ek, Bo"))
+    assert (first.duration_s, first.release_ms) == (5_700, 1_613_174_400_000)
+    assert (third.tags.genre, third.duration_s) == (("Horror", "Crime", "Drama"), 1_320)
+    assert list(faults.causes) == [("Duration (hh:mm:ss)", "expected a number, or h:mm:ss")]
+    kept = _file(tmp_path / "m.toml", mapping.toml())
+    assert read_mapping(kept, "catalog") == mapping
+    with pytest.raises(ImportFileError, match="mood is no list"):
+        ColumnMapping("catalog", mapping.columns, separators={"mood": "+"}).check(open_file(path))
+
+
+@pytest.mark.parametrize(
+    ("day", "slashes", "time"),
+    [
+        ("13/10/2026 4:46", "day", 1_791_866_760_000),
+        ("10/13/2026 04:46", "month", 1_791_866_760_000),
+        ("10/11/2026", None, None),
+        ("31/31/2026", None, None),
+    ],
+)
+def test_dates_with_slashes_are_read_where_they_tell_their_order(
+    day: str, slashes: str | None, time: int | None, tmp_path: Path
+) -> None:
+    """By a number above 12 somewhere in the file; else rows are left out, and the cause names the option."""
+    path = _file(
+        tmp_path / "h.csv",
+        f"Subscriber,Asset,Playback start,Seconds viewed,Completion %\nada,t1,{day},528,40%\n",
+    )
+    mapping, faults = _guessed("history", path), Faults()
+    assert mapping.options.get("slashes") == slashes
+    found = read_history(sample(open_file(path)), mapping, faults)
+    assert found["time"].to_pylist() == ([] if time is None else [time])
+    assert faults.count == (time is None)
+    assert all("option `slashes`" in cause for _, cause in faults.causes)
+
+
+def test_seconds_and_progress_together_are_a_length(tmp_path: Path) -> None:
+    """Of a title of 22 minutes 528 seconds are two fifths, though nobody says how long it is."""
+    rows = (
+        "ada,t1,2026-10-13,528,40%\nada,t1,2026-10-13,528,0%\nada,t1,2026-10-13,,40%\nada,t1,2026-10-13,60,\n"
+    )
+    path = _file(tmp_path / "h.csv", f"viewer,item,date,watched_s,progress\n{rows}")
+    found = read_history(sample(open_file(path)), _guessed("history", path), Faults())
+    assert found["watched_s"].to_pylist() == [528.0, 528.0, 1_080.0, 60.0]
+    assert found["duration_s"].to_pylist()[0] == pytest.approx(1_320.0)
+    assert np.isnan(found["duration_s"].to_numpy()[1:]).all()
+
+
 def test_episodes_have_an_order(tmp_path: Path) -> None:
     """Whole numbers, also as a table with gaps writes them; a word is a fault of its column."""
     path = _file(
@@ -125,11 +186,7 @@ def test_episodes_have_an_order(tmp_path: Path) -> None:
         "e1,Episode,s,1,2\ne2,Episode,s,,3.0\ne3,Episode,s,two,1\ne4,Episode,s,1,70000\n",
     )
     mapping, faults = _guessed("catalog", path), Faults()
-    found = [
-        (title.title_id, title.season, title.episode)
-        for block in open_file(path).blocks(open_file(path).names, faults)
-        for title in as_titles(block, mapping, faults)
-    ]
+    found = [(title.title_id, title.season, title.episode) for title in _titles(path, mapping, faults)]
     assert found == [("e1", 1, 2), ("e2", None, 3)]
     assert {column for column, _ in faults.causes} == {"seasonNumber", "episodeNumber"}
 
