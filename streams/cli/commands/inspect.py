@@ -8,7 +8,7 @@ from streams.cli.console import examples, human, write_json
 from streams.cli.options import Brokers, Json, Prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Group
 
@@ -38,18 +38,20 @@ def viewer(
     if diff:
         _show_changes(_settings(brokers, prefix), viewer_id, json)
         return
-    found = inspect_viewer(_settings(brokers, prefix), viewer_id)
-    console = human(json)
+    settings = _settings(brokers, prefix)
+    found, console, named = inspect_viewer(settings, viewer_id), human(json), _names(settings)
     console.print(_facts(f"viewer {viewer_id}", found, LISTS))
-    recent = [(one["title_id"], "yes" if one["liked"] else "no") for one in found["recent"]]
+    recent = [(named(one["title_id"]), "yes" if one["liked"] else "no") for one in found["recent"]]
     console.print(_table("watched or rated, newest first", ("title", "liked"), recent[:SHOWN]))
     if found["rejected"]:
-        rejected = [(one["title_id"], str(one["weight"]), one["at"]) for one in found["rejected"]]
+        rejected = [(named(one["title_id"]), str(one["weight"]), one["at"]) for one in found["rejected"]]
         console.print(_table("recently rejected, newest first", ("title", "weight", "when"), rejected))
     if found["my_list"]:
-        console.print(_table("my list, newest first", ("title",), [(one,) for one in found["my_list"]]))
+        console.print(
+            _table("my list, newest first", ("title",), [(named(one),) for one in found["my_list"]])
+        )
     if found["loved"]:
-        loved = [(one["title_id"], str(one["weight"]), one["at"]) for one in found["loved"]]
+        loved = [(named(one["title_id"]), str(one["weight"]), one["at"]) for one in found["loved"]]
         console.print(_table("finished and liked, newest first", ("title", "weight", "when"), loved))
     if found["page"]:
         console.print(f"page {found['page']['seq']}")
@@ -57,9 +59,9 @@ def viewer(
         items = [
             (
                 str(place),
-                item["title_id"],
+                named(item["title_id"]),
                 f"{item['score']:.4f}",
-                " ".join(filter(None, (item.get("reason") or row.get("reason"), item.get("because")))),
+                _why(item, row, named),
             )
             for place, item in enumerate(row["items"], 1)
         ]
@@ -79,12 +81,12 @@ def title(
     """Show a title's counters, the titles watched together with it, and its catalog record."""
     from streams.ops.inspect import inspect_title
 
-    found = inspect_title(_settings(brokers, prefix), title_id)
-    console = human(json)
+    settings = _settings(brokers, prefix)
+    found, console, named = inspect_title(settings, title_id), human(json), _names(settings)
     console.print(_facts(f"title {title_id}", found, ("neighbours", "catalog", "title_id", "trending")))
     for seconds, count in found.get("trending", {}).items():
         console.print(f"  watches, half-life {float(seconds) / 3600:g} h: {count}")
-    pairs = [(one["title_id"], f"{one['weight']:.4f}") for one in found.get("neighbours", ())]
+    pairs = [(named(one["title_id"]), f"{one['weight']:.4f}") for one in found.get("neighbours", ())]
     console.print(_table("watched together with", ("title", "weight"), pairs[:SHOWN]))
     if "positives" not in found:
         console.print("[yellow]no viewer has watched it yet[/]")
@@ -113,16 +115,31 @@ def _show_changes(settings: "Settings", viewer_id: str, json: Json) -> None:
     event = found["event"] or {}
     facts = {"page": found["seq"], "previous page": found["former"] or "compacted"}
     facts |= {name: event.get(name) for name in ("type", "title_id", "event_time_ms")}
-    console = human(json)
+    console, named = human(json), _names(settings)
     console.print(_facts(f"viewer {viewer_id}", facts))
     rows = []
     for row in found["rows"]:
         places = ("new" if row["was"] is None else str(row["was"]), str(row["now"] or "gone"))
-        rose = [f"{one['title_id']} {one['was']}>{one['now']}" for one in row["moved"]]
-        titles = (" ".join(some[:SHOWN]) for some in (row["came"], row["left"], rose))
+        rose = [f"{named(one['title_id'])} {one['was']}>{one['now']}" for one in row["moved"]]
+        moves = (map(named, row["came"]), map(named, row["left"]), rose)
+        titles = (", ".join([*some][:SHOWN]) for some in moves)
         rows.append((row["title"] or row["kind"], *places, *titles))
     console.print(_table("rows", ("row", "was", "now", "came", "left", "rose"), rows))
     write_json(json, found)
+
+
+def _why(item: dict[str, Any], row: dict[str, Any], named: "Callable[[str], str]") -> str:
+    """Return an item's reason, or its row's, and the title because of which it is there."""
+    because = item.get("because")
+    return " ".join(filter(None, (item.get("reason") or row.get("reason"), because and named(because))))
+
+
+def _names(settings: "Settings") -> "Callable[[str], str]":
+    """Return a function that returns a title's name with its id, or the id where there is no name."""
+    from streams.ops.insights import names_in, read_catalog
+
+    name_of = names_in(read_catalog(settings))
+    return lambda title_id: title_id if name_of(title_id) == title_id else f"{name_of(title_id)} ({title_id})"
 
 
 def _settings(brokers: str | None, prefix: str | None) -> "Settings":

@@ -87,6 +87,15 @@ def test_a_viewer(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) 
     assert [(one["title_id"], one["weight"]) for one in found["loved"]] == [("[red]", 1.5), ("t1", 1.5)]
 
 
+def test_titles_have_their_names(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the tables for people, with the id; the id alone where the catalog has no name."""
+    for words in (["viewer", "ada"], ["title", "t2"]):
+        assert main(["inspect", *words, "--brokers", cluster.bootstrap_servers]) == 0
+        shown = capsys.readouterr().out
+        assert "The First (t1)" in shown
+        assert "t1" not in shown.replace("(t1)", "")
+
+
 def test_what_the_newest_page_changed(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
     """The event, the page before, and rows by their places; a table for people."""
     found = _inspect(cluster, capsys, "viewer", "v4", "--diff")
