@@ -28,7 +28,7 @@ from streams.serve.problems import Problem, ProblemKind
 from streams.serve.web import posters
 from streams.serve.web.page_events import ACTIONS, MAX_IMPRESSIONS, event_of, impressions_of, search_of
 from streams.serve.web.rendering import page, path_part
-from streams.serve.web.views import card_of, chips, facts, name_of, page_of, people
+from streams.serve.web.views import card_of, chips, facts, name_of, page_of, people, trailer
 
 __all__ = ["router"]
 
@@ -49,6 +49,8 @@ class PlaceQuery(BaseModel):
 
     v: Annotated[str, Field(max_length=64)] = ""
     """Variant of the artwork."""
+    t: Annotated[str, Field(max_length=64)] = ""
+    """Trailer that the page names."""
     list_id: Annotated[str, Field(max_length=64)] = ""
     row: Annotated[int, Field(ge=0, le=999)] = 0
     slot: Annotated[int, Field(ge=0, le=999)] = 0
@@ -128,6 +130,7 @@ def title(viewer_id: ViewerId, title_id: TitleId, mirror: Ready, place: Place) -
         card=card,
         facts=facts(title),
         chips=chips(title),
+        trailer=trailer(title, place.t),
         people=people(title),
         similar=[
             card_of(mirror.title(match.title_id))

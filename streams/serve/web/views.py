@@ -18,7 +18,7 @@ from streams.serve.web.rendering import path_part
 
 __all__ = [
     "Card", "PageView", "ShelfView", "card_of", "chips", "facts", "heading", "name_of", "page_of", "people",
-    "reason",
+    "reason", "trailer",
 ]  # fmt: skip
 
 NUMBERED: Final = frozenset({RowKind.TRENDING_NOW, RowKind.TRENDING_IN_COUNTRY})
@@ -37,6 +37,8 @@ class Card:
     tags: str
     variant: str = ""
     """Id of the selected artwork."""
+    trailer: str = ""
+    """Id of the selected trailer; empty: the title's first."""
     list_id: str = ""
     row: int = 0
     slot: int = 0
@@ -144,6 +146,7 @@ def _shelf(mirror: Mirror, home: Home, number: int, row: Row) -> ShelfView:
     for slot, item in enumerate(row.items):
         card = card_of(mirror.title(item.title_id), variant=item.artwork or "")
         card = replace(card, list_id=home.list_id, row=number, slot=slot, kind=str(row.kind))
+        card = replace(card, trailer=item.trailer or "")
         own = item.because is not None or item.reason not in {None, row.reason}
         why = reason(mirror, said, row, item) if own else ""
         left = "" if item.left_s is None else said.left(item.left_s)
@@ -212,6 +215,33 @@ def chips(title: Title) -> list[str]:
     tags = title.tags
     paces = [f"{pace}-paced" for pace in tags.pace]
     return [*tags.genre, *tags.mood, *paces, *tags.theme][:8]
+
+
+def trailer(title: Title, selected: str) -> list[str]:
+    """Return what the selected trailer of a title shows, and its length; nothing for a title without one.
+
+    Parameters
+    ----------
+    title
+        The title.
+    selected
+        Id of the trailer that the page names; the first one is shown if the title has no such trailer.
+
+    Examples
+    --------
+    >>> from schemas.catalog import Trailer
+    >>> two = tuple(Trailer(id=tag, uri="https://x", duration_s=90.0, tags=(tag,)) for tag in ("war", "love"))
+    >>> trailer(Title(title_id="t", trailers=two), "love")
+    ['Trailer: love', '90 s', 'fits this viewer best of 2']
+    """
+    if not title.trailers:
+        return []
+    fitting = [one for one in title.trailers if one.id == selected]
+    (shown,) = fitting[:1] or title.trailers[:1]
+    out = [f"Trailer: {', '.join(shown.tags) or shown.id}"]
+    if shown.duration_s:
+        out.append(f"{round(shown.duration_s)} s")
+    return [*out, f"fits this viewer best of {len(title.trailers)}"] if fitting else out
 
 
 def people(title: Title) -> list[str]:

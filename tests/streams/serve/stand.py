@@ -6,7 +6,7 @@ import numpy as np
 
 from online_models.config import ModelConfig
 from online_models.tables.titles import TitleTable, title_key
-from schemas import Tags, Title, topics
+from schemas import Tags, Title, Trailer, topics
 from schemas.catalog import Availability
 from schemas.codec import encode
 from schemas.fields import ItemReason, RowKind
@@ -21,7 +21,14 @@ from streams.telemetry.metrics import Metrics
 
 TITLES = (
     Title(
-        title_id="tide", name="Paper Tide", tags=Tags(genre=("Drama",), mood=("tender",)), release_ms=10**12
+        title_id="tide",
+        name="Paper Tide",
+        tags=Tags(genre=("Drama",), mood=("tender",)),
+        release_ms=10**12,
+        trailers=tuple(
+            Trailer(id=f"cut-{tag}", uri=f"tide/{tag}.mp4", duration_s=90.0, tags=(tag,))
+            for tag in ("Drama", "tender")
+        ),
     ),
     Title(
         title_id="engine",

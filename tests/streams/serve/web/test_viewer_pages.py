@@ -157,20 +157,26 @@ def test_what_was_seen_is_on_the_topic_once(client: TestClient, stand: Stand) ->
     }
 
 
-def test_a_page_has_the_propensities_of_its_artwork_and_draws(stand: Stand) -> None:
-    """What `seen.js` reads: the item's propensity, as the page has it; nothing where it is sure."""
+def test_a_page_has_the_propensities_and_trailers_of_its_items(stand: Stand) -> None:
+    """What `seen.js` reads: the item's propensity, as the page has it; nothing where it is sure.
+
+    Where the page names a trailer, the address of the title's details has it.
+    """
     home = page("bob", 1, "engine", "tide", "coast")
     sure, artwork, drawn = home.rows[0].items
     items = (
         sure,
         structs.replace(artwork, artwork="a", propensity=0.25),
-        structs.replace(drawn, propensity=1e-5),
+        structs.replace(drawn, propensity=1e-5, trailer="cut 2"),
     )
     stand.put(
         topics.HOME, "bob", encode(structs.replace(home, rows=(structs.replace(home.rows[0], items=items),)))
     )
     with served(stand) as reader:
-        cards = re.findall(r'<article class="card".*?>', reader.get("/watch/bob").text)
+        text = reader.get("/watch/bob").text
+    cards = re.findall(r'<article class="card".*?>', text)
+    details = re.findall(r'"(/watch/bob/titles/.*?)"', text[text.index('id="rows"') :])
+    assert [re.findall(r"&t=(.*?)&", address) for address in details] == [[], [], ["cut%202"]]
     chances = [re.findall(r'data-chance="(.*?)"', card) for card in cards]
     assert [[float(one) for one in found] for found in chances] == [[], [0.25], [1e-5]]
 
@@ -207,6 +213,22 @@ def test_a_title_says_what_is_known_of_it(reader: TestClient) -> None:
     assert "Watched by the same people" in text
     assert "Copper Engine" in text
     assert "<h2>unheard-of</h2>" in reader.get("/watch/ada/titles/unheard-of").text
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("cut-tender", ["Trailer: tender", "90 s", "fits this viewer best of 2"]),
+        ("", ["Trailer: Drama", "90 s"]),
+        ("gone", ["Trailer: Drama", "90 s"]),
+    ],
+)
+def test_a_title_says_which_trailer_the_page_names(reader: TestClient, named: str, said: list[str]) -> None:
+    """What it shows, how long it is, and that it was selected for the viewer; else the title's first one."""
+    text = reader.get(f"/watch/ada/titles/tide?t={named}").text
+    (line,) = re.findall(r'<p class="meta">(.*Trailer.*)</p>', text)
+    assert re.findall(r"<span>(.*?)</span>", line) == said
+    assert "Trailer" not in reader.get("/watch/ada/titles/engine").text
 
 
 def test_posters_are_drawn_from_id_and_tags(reader: TestClient) -> None:
