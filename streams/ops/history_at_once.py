@@ -4,18 +4,21 @@ What is learned from titles that have not moved yet is learned in vain, so a bur
 teach less than the same events one after the other (`streams.stages.viewers.replica_lag` bounds by how much).
 This measures it: a worker gets the first events of a stream as a backlog before it starts, another one gets
 them in small parts and learns each before the next. Then both get the same further events, and HR@10 of these
-is compared, before those have taught as much as the history.
+is compared, before those have taught as much as the history. Both get them in the same parts, so the error of
+the share is that of paired parts: what makes a part hard to guess is in both runs, and cancels.
 """
 
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
 from online_models.evaluation import EvaluationProtocol, ScenarioReport, prepare
 from online_models.evaluation.metrics import Rate
+from online_models.evaluation.report import Figures
+from online_models.tables.layout import F8
 from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer
 from streams.ops.ratings import Dataset
@@ -28,7 +31,7 @@ __all__ = ["HISTORY", "SIZES", "TESTED", "OnRun", "history_at_once"]
 
 HISTORY: Final = "history"
 """Name of the scenario."""
-SIZES: Final = (100, 1_000, 10_000)
+SIZES: Final = (100, 2_000, 10_000, 50_000)
 """Events of a history."""
 TESTED: Final = 4_000
 """Further events, of which the positives of known viewers are tested."""
@@ -38,6 +41,28 @@ FEWEST: Final = 10
 """Events of a part at least."""
 LATER: Final = 100
 """Events of a part of the further ones, which both workers get alike."""
+
+
+class PartHits(NamedTuple):
+    """What was tested of the further events, and the hits of each model, part by part."""
+
+    tested: F8
+    hits: dict[str, F8]
+
+    @classmethod
+    def of(cls, counts: Sequence[RunCounts]) -> Self:
+        """Read them from a worker's counts before the first part and after each."""
+        hits = {model: np.diff([float(one.hits[model]) for one in counts]) for model in counts[0].hits}
+        return cls(np.diff([float(one.tested) for one in counts]), hits)
+
+    def rate(self, model: str) -> Rate:
+        """Return HR@10 of all parts."""
+        tested = int(self.tested.sum())
+        if tested == 0:
+            return Rate(np.nan, np.nan, 0)
+        share = float(self.hits[model].sum()) / tested
+        return Rate(share, float(np.sqrt(share * (1 - share) / tested)), tested)
+
 
 OnRun = Callable[[str, int, int], None]
 """Called with a label, what is done, and the total."""
@@ -69,17 +94,15 @@ def history_at_once(
     """
     events = replace(dataset, ratings=prepare(dataset.ratings, protocol).events)
     fitting = [size for size in sizes if size < len(events.ratings)]
-    models: dict[str, dict[str, dict[str, Rate]]] = {}
+    models: dict[str, Figures] = {}
     for number, size in enumerate(fitting):
         found = {}
-        for way, at_once in (("slowly", False), ("at once", True)):
-            on_run(f"{size:,} {way}", 2 * number + at_once, 2 * len(fitting))
+        for way, at_once in (("slowly", False), ("at_once", True)):
+            on_run(f"{size:,} {way.replace('_', ' ')}", 2 * number + at_once, 2 * len(fitting))
             with replay_cluster(brokers, None, embedded=embedded, partitions=partitions) as settings:
                 found[way] = _run(settings, events, protocol, size, tested, at_once=at_once)
-        for model in found["slowly"]:
-            slowly, quickly = (found[way][model] for way in ("slowly", "at once"))
-            row = {"slowly": slowly, "at once": quickly, "share": quickly.over(slowly)}
-            models.setdefault(model, {})[f"{size:,} events"] = row
+        for model in found["slowly"].hits:
+            models.setdefault(model, {})[f"{size:,} events"] = _compared(model, **found)
     on_run(HISTORY, 2 * len(fitting), 2 * len(fitting))
     return ScenarioReport(HISTORY, protocol, {"further_events": tested}, models)
 
@@ -92,8 +115,8 @@ def _run(
     tested: int,
     *,
     at_once: bool,
-) -> dict[str, Rate]:
-    """Return HR@10 of the further events, by model."""
+) -> PartHits:
+    """Return the hits of the further events."""
     stream = list(as_events(dataset.ratings.take(np.arange(min(size + tested, len(dataset.ratings))))))
     history, further = stream[:size], stream[size:]
     variables = {
@@ -113,16 +136,16 @@ def _run(
             for start in range(0, 0 if at_once else size, part):
                 sender.put(history[start : start + part])
                 sender.wait()
-            before = after = sender.wait()
-            for start in range(0, len(further), LATER):
-                after = sender.send(further[start : start + LATER])
+            parts = [further[start : start + LATER] for start in range(0, len(further), LATER)]
+            counts = [sender.wait(), *map(sender.send, parts)]
     shutil.rmtree(worker.folder)
-    return {model: _rate(before, after, model) for model in after.hits}
+    return PartHits.of(counts)
 
 
-def _rate(before: RunCounts, after: RunCounts, model: str) -> Rate:
-    tested = after.tested - before.tested
-    if tested == 0:
-        return Rate(np.nan, np.nan, 0)
-    share = (after.hits[model] - before.hits[model]) / tested
-    return Rate(share, float(np.sqrt(share * (1 - share) / tested)), tested)
+def _compared(model: str, *, slowly: PartHits, at_once: PartHits) -> dict[str, Rate]:
+    share = Rate.paired(at_once.hits[model], slowly.hits[model])
+    return {
+        "slowly": slowly.rate(model),
+        "at once": at_once.rate(model),
+        "share": replace(share, tested=int(at_once.tested.sum())),
+    }

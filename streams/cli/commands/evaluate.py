@@ -63,7 +63,7 @@ def evaluate(
             help="stream: the stream as it is; taste-switch: two viewers spliced into one account; "
             "cold-viewer: HR@10 from a viewer's first event on; cold-title: titles launched midway; "
             "dislikes: disliked against liked titles in lists; young: the first 2,000 events of 100 to 300 "
-            "titles; history: 100 to 10,000 events sent at once against the same sent slowly, each through a "
+            "titles; history: 100 to 50,000 events sent at once against the same sent slowly, each through a "
             "worker (--embedded or a broker). May be repeated; all: without history."
         ),
     ] = [Scenario.STREAM],  # noqa: B006 - typer's defaults are values

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from online_models.evaluation import EvaluationProtocol
-from online_models.evaluation.metrics import Rate
 from online_models.evaluation.ratings import Ratings
 from online_models.simulation import World
 from schemas import Stop
 from streams.ops import history_at_once as module
-from streams.ops.history_at_once import history_at_once
+from streams.ops.history_at_once import PartHits, history_at_once
 from streams.ops.ratings import Dataset
 
 PROTOCOL = EvaluationProtocol()
@@ -32,9 +32,9 @@ def test_both_ways_are_compared_for_each_size(monkeypatch: pytest.MonkeyPatch) -
     asked: list[tuple[int, bool]] = []
     told: list[tuple[str, int, int]] = []
 
-    def run(*given: Any, at_once: bool) -> dict[str, Rate]:
+    def run(*given: Any, at_once: bool) -> PartHits:
         asked.append((given[3], at_once))
-        return {"blend": Rate(0.18 if at_once else 0.2, 0.01, 100)}
+        return PartHits(np.array([50.0, 50.0]), {"blend": np.array([0.9, 1.1]) * (9 if at_once else 10)})
 
     monkeypatch.setattr(module, "_run", run)
     report = history_at_once(
@@ -44,7 +44,9 @@ def test_both_ways_are_compared_for_each_size(monkeypatch: pytest.MonkeyPatch) -
     assert told[0] == ("10 slowly", 0, 4)
     row = report.models["blend"]["20 events"]
     assert row["share"].value == pytest.approx(0.9)
-    assert report.to_dict()["models"]["blend"]["10 events"]["at once"] == 0.18
+    assert row["share"].error == pytest.approx(0.0)  # both guess the same parts better
+    assert row["slowly"].error == pytest.approx(0.04)
+    assert report.to_dict()["models"]["blend"]["10 events"]["at once"] == pytest.approx(0.18)
 
 
 @pytest.mark.slow
