@@ -9,7 +9,6 @@ pages, on the embedded cluster or a real Kafka (``--worker`` or ``--kafka``).
 import argparse
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -143,44 +142,53 @@ def grown_and_young_on_a_worker(
 
 
 class _Asked(NamedTuple):
-    """Ids of events whose pages are compared: of the event, of what its viewer and others sent after it."""
+    """Ids of events whose pages are compared: those before a lesson, and those after it, of each viewer."""
 
-    event: str
-    after: str
-    others: Sequence[str]
+    own: tuple[str, str]
+    """The event itself, and what its viewer sent after it."""
+    others: Sequence[tuple[str, str]]
+    """What each of the others sent before the event, and after it."""
 
 
 def _measure(sender: SyncSender, world: World, stated: dict[str, Preferences], wanted: int) -> list[_Asked]:
-    """Send watched and rated titles one by one; after each, let its viewer and others ask for a page.
+    """Send events one by one; after each that teaches, let its viewer and others ask for a page.
 
     ``stated`` are the newest preferences of viewers. They ask by stating these once more, with a limit of 18
-    years or without one: nothing is learned from it, and all titles are allowed by both.
+    years or without one: nothing is learned from it, and all titles are allowed by both. Nothing is learned
+    between two answers of the others but the one event.
     """
     asked: list[_Asked] = []
-    others: list[str] = []
-    before: list[Event] = []
+    others: dict[str, str] = {}
+    lessons = sender.lessons()
     for event in world.events():
-        if isinstance(event, Preferences):
-            stated[event.viewer_id] = event
         if len(others) == OTHERS and event.viewer_id in others:
             continue  # what they do would change their pages, too
-        before.append(event)
-        last = stated.get(event.viewer_id)
-        is_child = last is not None and last.maturity not in {None, ADULT}
-        if not isinstance(event, Stop | Rate) or event.profile_id is not None or is_child:
-            continue
+        if isinstance(event, Preferences):
+            stated[event.viewer_id] = event
+        sender.send([event], look_s=LOOK_S)
         if len(others) < OTHERS:
-            others += [] if event.viewer_id in others else [event.viewer_id]
+            if isinstance(event, Stop | Rate) and not _is_child(stated, event.viewer_id):
+                others[event.viewer_id] = ""
             continue
-        again = [*_ask(event, (event.viewer_id, *others), stated)]
-        for sent in (before[:-1], [event], again):
-            sender.send(sent, look_s=LOOK_S)
-        before.clear()
-        first, *rest = (one.event_id for one in again)
-        asked.append(_Asked(event.event_id, first, rest))
+        sender.wait(look_s=LOOK_S)  # what is counted is behind what is learned
+        before, lessons = lessons, sender.lessons()
+        if lessons == before:
+            continue
+        is_own = event.profile_id is None and not _is_child(stated, event.viewer_id)
+        again = [*_ask(event, (*others, *[event.viewer_id] * is_own), stated)]
+        sender.send(again, look_s=LOOK_S)
+        ids = [one.event_id for one in again]
+        pairs = [(then, now) for then, now in zip(others.values(), ids, strict=False) if then]
+        asked.append(_Asked((event.event_id, ids[-1]) if is_own else ("", ""), pairs))
+        others = dict(zip(others, ids, strict=False))
         if len(asked) == wanted:
             break
     return asked
+
+
+def _is_child(stated: dict[str, Preferences], viewer_id: str) -> bool:
+    last = stated.get(viewer_id)
+    return last is not None and last.maturity not in {None, ADULT}
 
 
 def _ask(event: Event, viewer_ids: Iterable[str], stated: dict[str, Preferences]) -> Iterator[Preferences]:
@@ -209,18 +217,15 @@ def _read_reach(settings: Settings, asked: Sequence[_Asked]) -> Reach:
         page = decode_home(message.value() or b"")
         items = page.items_of(RowKind.TOP_PICKS)[:LENGTH]
         picks[ids[page.source.partition, page.source.offset]] = {item.title_id for item in items}
-    own = [(one.event, one.after) for one in asked]
-    others = [
-        pair for before, after in pairwise(asked) for pair in zip(before.others, after.others, strict=True)
-    ]
-    kept = (
-        [_kept(picks[a], picks[b]) for a, b in pairs if a in picks and b in picks] for pairs in (own, others)
-    )
-    return Reach(*kept)
+    own = [one.own for one in asked]
+    others = [pair for one in asked for pair in one.others]
+    return Reach(*(_kept(picks, pairs) for pairs in (own, others)))
 
 
-def _kept(before: set[str], after: set[str]) -> int:
-    return len(before & after) + LENGTH - len(before)
+def _kept(picks: dict[str, set[str]], pairs: Iterable[tuple[str, str]]) -> list[int]:
+    """Return how many titles stay between two pages each, of those that were made."""
+    made = [(picks[first], picks[then]) for first, then in pairs if first in picks and then in picks]
+    return [len(before & after) + LENGTH - len(before) for before, after in made]
 
 
 def _event_id(value: bytes | None) -> str:

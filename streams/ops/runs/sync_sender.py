@@ -53,6 +53,11 @@ class SyncSender:
         self._producer.flush()
         self.sent += len(batch) + sum(isinstance(event, Identify) for event in batch)
 
+    def lessons(self) -> int:
+        """Return how many records of signals the worker's titles stage has counted as learned."""
+        read = self._worker.exposition()
+        return int(read.value("nearline_events_total", stage="titles", outcome="applied"))
+
     def wait(self, *, look_s: float = LOOK_S) -> RunCounts:
         """Return when pages are made and the title model's updates are replicated: the worker's counters.
 
