@@ -191,7 +191,7 @@ class Recommender:
             self.viewers.ranker.tagged.table(),
             ranks,
         )
-        self.titles.norms.invalidate()
+        self.titles.changes.mark_all()
         self._newest = max(self._newest, max(batch.at, default=0))
         return ranks, signals
 

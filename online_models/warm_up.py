@@ -32,6 +32,7 @@ from online_models.page.encoding import (
     number_pages,
 )
 from online_models.page.layout import Pages
+from online_models.ranking.kept_scores import score_blocks
 from online_models.ranking.viewer_side import EventColumns, Lists
 from online_models.recommender import Recommender
 from online_models.tables.codes import KINDS
@@ -85,6 +86,9 @@ def rank_and_score() -> None:
     pages = build(model.viewers, model.catalog_index, slots, 0, 3)
     encode_lists(model.viewers.rank(slots, 0, 3))
     model.viewers.rank(slots, 0, 3, drawn=1.0)
+    shared, first = model.viewers.ranker.prepare(slots, 0).shared, np.zeros(1, np.int32)
+    dense = shared.dense[0]
+    score_blocks(model.titles.arrays, first, dense, shared.weights[0], 0.0, dense, shared.backoff)
     encode_blank(pages)
 
 

@@ -310,7 +310,7 @@ class TitleSide:
         titles = self.titles.arrays
         stale = self._stale.before(seen, learned, titles.bias.size)
         absorb(titles, self.titles.params, self.owned(), signals, stale)
-        self.titles.norms.invalidate()
+        self.titles.changes.mark_all()
         paired = signals.history[:, : self.titles.params.window]
         entries = paired[np.arange(paired.shape[1]) < signals.depth[:, None]]
         self._mark_named(signals.title)

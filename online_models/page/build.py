@@ -202,22 +202,20 @@ def build_pages(
     shelves = new_scratch(size, index.tag_share.size, index.categories.size, 2 * spec.length)
     deal(titles, spec.seed, spec.day, shelves.day_number)
     known = KnownScores(np.empty(INTERACTIONS, np.float32), np.empty(FINISHED_TITLES, np.float32))
-    causes, everybody = new_causes(size), np.empty(shared.dense.shape[0])
-    for group in range(everybody.size):
-        everybody[group] = average(shared.dense[group])
+    causes, everybody = new_causes(size), np.full(shared.dense.shape[0], np.nan)
     for q in range(slots.size):
-        v, row = slots[q], rows[q]
+        v, row, group = slots[q], rows[q], shared.group[q]
+        if np.isnan(everybody[group]):
+            everybody[group] = average(shared.dense[group])
         taste = save_own(row, causes.own)
-        depth = finish_scores(
-            titles, viewers, params, v, shared, shared.group[q], now, work, tags, votes, hidden, row
-        )
+        depth = finish_scores(titles, viewers, params, v, shared, group, now, work, tags, votes, hidden, row)
         save_known_scores(viewers, v, row, known)
         hide_known(viewers, v, row)
         shelves.size[0] = shelves.tags.strong_count[0] = 0
         mark_reaching(row, np.float32(-np.inf), shelves.tags.left)
         drawn = 0
         best = add_top_picks(index, spec, work.history, depth, row, share, shelves)
-        add_pins(shared.pins[shared.group[q]], spec, row, best, q + 1, shelves)
+        add_pins(shared.pins[group], spec, row, best, q + 1, shelves)
         add_continue_watching(viewers, params, spec, index.next_episode, v, now, known, row, q + 1, shelves)
         add_watch_again(viewers, spec, v, now, known, q + 1, shelves)
         if best > -np.inf:
@@ -257,8 +255,8 @@ def build_pages(
             v,
             liked,
             row,
-            shared.dense[shared.group[q]],
-            (taste, everybody[shared.group[q]]),
+            shared.dense[group],
+            (taste, everybody[group]),
             causes,
             q + 1,
             shelves,

@@ -201,10 +201,22 @@ class ListRanker:
         find_voters(viewers, titles.params, slots, now_ms, self.tagged.table(), apart)
         some = np.flatnonzero(apart == 0).astype(np.int32)
         x, _, shared = prepared
-        norm = titles.norms.of(titles.arrays.out[: shared.dense.shape[1]])
-        at, stamp = _MEMORY.of(titles.params, shared.dense, out.title.shape[1], slots.size)
+        norms = titles.norms.of(titles.arrays.out[: shared.dense.shape[1]])
+        at, stamp = _MEMORY.of(titles.params, shared, out.title.shape[1], slots.size)
         done = rank_shortlists(
-            titles.arrays, viewers, titles.params, slots, some, x, norm, shared, now_ms, draws, at, stamp, out
+            titles.arrays,
+            viewers,
+            titles.params,
+            slots,
+            some,
+            x,
+            norms,
+            shared,
+            now_ms,
+            draws,
+            at,
+            stamp,
+            out,
         )
         return np.concatenate([some[done:], np.flatnonzero(apart).astype(np.int32)])
 

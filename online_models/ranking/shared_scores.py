@@ -1,6 +1,6 @@
 """The weights of the blend of one partition, and the scores that groups of viewers share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -8,8 +8,17 @@ import numpy as np
 from online_models.catalog.catalog import Catalog
 from online_models.config import EXPERTS, BlendConfig
 from online_models.learners.blender import CONTEXTS
+from online_models.ranking.kept_scores import Code, KeptScores, SharedRows, SharedTerms, maxima_of
 from online_models.ranking.objectives import objective
-from online_models.ranking.scorer import CONTEXT, HAS_STATED, score_shared
+from online_models.ranking.scorer import (
+    COLD_START,
+    CONTEXT,
+    COUNTRY,
+    DEVICE,
+    HAS_STATED,
+    LIMIT,
+    score_shared,
+)
 from online_models.ranking.segment_boost import SegmentBoost
 from online_models.tables.layout import F8, I4, Shared
 from online_models.tables.titles import TitleTable
@@ -84,6 +93,7 @@ class SharedScores:
         self._titles, self._catalog = titles, catalog
         self.segment_boost: SegmentBoost | None = None
         self._treatment: Treatment | None = None
+        self._kept = KeptScores(titles)
 
     def load(self, weights: F8) -> None:
         """Load packed weights, unless they are of another number of experts or contexts."""
@@ -138,31 +148,51 @@ class SharedScores:
             The moment that decides which windows are open and which rules are in force.
         """
         codes = list(map(tuple, traits[:, :HAS_STATED].tolist()))
-        groups = {code: g for g, code in enumerate(dict.fromkeys(codes))}
+        size = min(len(self._titles), self._titles.arrays.bias.size)
+        satisfaction, groups, allowed = self.satisfaction(), {}, []
+        for code in dict.fromkeys(codes):
+            guard, count = self._catalog.guard(limit=code[LIMIT], country=code[COUNTRY], now_ms=now_ms)
+            groups[code] = SharedTerms(weights[code[CONTEXT]], satisfaction, guard)
+            allowed.append(count)
+        kept = None if self._is_lifted(groups) else self._kept.of(groups, size)
+        (dense, backoff, most), rows = kept or self._scored(groups, size, now_ms)
+        candidates, chosen = np.zeros(len(dense), np.int32), np.zeros((len(dense), len(EXPERTS)))
+        candidates[rows] = allowed
+        chosen[rows] = [terms.weights for terms in groups.values()]
+        row_of = dict(zip(groups, rows, strict=True))
+        group = np.array([row_of[code] for code in codes], np.int32)
+        return Shared(dense, candidates, chosen, backoff, group, self._pins(row_of, len(dense), now_ms), most)
+
+    def _is_lifted(self, groups: Iterable[Code]) -> bool:
+        """Whether anything is added to the scores that `KeptScores` does not know of."""
+        boosted = self.segment_boost is not None and any(code[COLD_START] for code in groups)
+        return boosted or self._treatment is not None
+
+    def _scored(
+        self, groups: Mapping[Code, SharedTerms], size: int, now_ms: int
+    ) -> tuple[SharedRows, list[int]]:
+        """Return the scores of groups, computed from all titles."""
         titles = self._titles.arrays
-        size = min(len(self._titles), titles.bias.size)
         dense, backoff = np.empty((len(groups), size), np.float32), np.empty(size, np.float32)
-        candidates = np.zeros(len(groups), np.int32)
-        chosen, satisfaction = weights[[code[CONTEXT] for code in groups]], self.satisfaction()
-        for (limit, country, _, cold_start, device), g in groups.items():
-            guard, candidates[g] = self._catalog.guard(limit=limit, country=country, now_ms=now_ms)
-            score_shared(titles.bias, titles.prior, guard, chosen[g], satisfaction, dense[g], backoff)
-            if cold_start and self.segment_boost is not None:
-                lift = self.segment_boost.lift(now_ms, size, country=country, device=device)
-                dense[g, lift.titles] += lift.more
+        for row, (code, terms) in zip(dense, groups.items(), strict=True):
+            score_shared(
+                titles.bias, titles.prior, terms.guard, terms.weights, terms.satisfaction, row, backoff
+            )
+            if code[COLD_START] and self.segment_boost is not None:
+                lift = self.segment_boost.lift(now_ms, size, country=code[COUNTRY], device=code[DEVICE])
+                row[lift.titles] += lift.more
         if self._treatment is not None:
             aim = objective(titles, self._catalog, self._treatment, size)
             dense += 0 if aim is None else aim
-        group = np.array([groups[code] for code in codes], np.int32)
-        pins = self._pins([(limit, country) for limit, country, *_ in groups], now_ms)
-        return Shared(dense, candidates, chosen, backoff, group, pins)
+        return SharedRows(dense, backoff, maxima_of(dense)), list(range(len(groups)))
 
-    def _pins(self, audiences: Sequence[tuple[int, int]], now_ms: int) -> I4:
-        """Return the pinned titles for each pair of maturity limit and country: [pairs, P, 3]."""
-        found = [
-            self._catalog.pins(limit=limit, country=country, now_ms=now_ms) for limit, country in audiences
-        ]
-        out = np.full((len(found), max(map(len, found), default=0), 3), -1, np.int32)
-        for g, pins in enumerate(found):
-            out[g, : len(pins)] = pins
+    def _pins(self, row_of: Mapping[Code, int], rows: int, now_ms: int) -> I4:
+        """Return the pinned titles for each group: [C, P, 3]."""
+        found = {
+            row: self._catalog.pins(limit=code[LIMIT], country=code[COUNTRY], now_ms=now_ms)
+            for code, row in row_of.items()
+        }
+        out = np.full((rows, max(map(len, found.values()), default=0), 3), -1, np.int32)
+        for row, pins in found.items():
+            out[row, : len(pins)] = pins
         return out

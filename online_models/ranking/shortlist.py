@@ -20,9 +20,6 @@ import numpy as np
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
 from online_models.ranking.title_blocks import (
-    LARGE,
-    SPAN,
-    bound_blocks,
     in_reach,
     in_reach_of_blocks,
     keep_best_of_blocks,
@@ -31,7 +28,7 @@ from online_models.tables.codes import NOT_DRAWN
 from online_models.tables.history import mark_known, recent_items, session_items_at
 from online_models.tables.layout import F4, I4, CoWatchScratch, Lists, Params, Shared, Titles, Viewers
 from online_models.tables.top_k import NO_TITLE, end_list, enter, keep_best
-from online_models.tables.vector_norms import NORM_MARGIN
+from online_models.tables.vector_norms import NORM_MARGIN, Norms
 
 PROBED = 32
 """Viewers of a batch after whom the share of multiplied titles is checked."""
@@ -54,10 +51,8 @@ class ShortlistScratch(NamedTuple):
     """[T + 1] titles that may reach the list."""
     head: I4
     """[C, H] titles of the highest ``dense`` of each group, then -1."""
-    most: F4
-    """[C, B] maxima of ``dense`` in blocks of titles (`ranking.title_blocks`); no blocks of few titles."""
-    longest: F4
-    """[B] maxima of the lengths of titles' vectors."""
+    best: F4
+    """[C, H] their scores; NaN first where the head of a group was not looked for yet."""
     blocks: I4
     """[B + 1] working memory."""
 
@@ -74,9 +69,9 @@ class ShortlistMemory(local):
         self._extra = np.empty(0, np.float32)
         self._stamp = 0
 
-    def of(self, params: Params, dense: F4, n: int, viewers: int) -> tuple[ShortlistScratch, int]:
+    def of(self, params: Params, shared: Shared, n: int, viewers: int) -> tuple[ShortlistScratch, int]:
         """Return working memory for lists of ``n``, and the number below the stamps of a batch."""
-        groups, size = dense.shape
+        groups, size = shared.dense.shape
         near = self._near
         if near is None or near.near.size != size or near.history.size != params.history:
             self._near = near = sparse_scratch(params, size)
@@ -87,28 +82,24 @@ class ShortlistMemory(local):
             self._stamp = 0
         stamp, self._stamp = self._stamp, self._stamp + viewers
         away = CoWatchScratch(near.score, self._away, near.near, near.history)
-        spans = -(-size // SPAN) if size >= LARGE else 0
         return ShortlistScratch(
             near, away, self._extra, self._far,
             head=np.full((groups, 2 * n), -1, np.int32),
-            most=np.empty((groups, spans), np.float32),
-            longest=np.empty(spans, np.float32),
-            blocks=np.empty(spans + 1, np.int32),
+            best=np.full((groups, 2 * n), np.nan, np.float32),
+            blocks=np.empty(shared.most.shape[1] + 1, np.int32),
         ), stamp  # fmt: skip
 
 
-@jit
-def find_heads(dense: F4, norm: F4, at: ShortlistScratch) -> None:
-    """Find the best titles of each group, and the bounds of blocks where there are many titles."""
-    best, spans = np.empty(at.head.shape[1], np.float32), at.longest.size
-    if spans > 0:
-        bound_blocks(dense, norm, at.most, at.longest)
-    for g in range(dense.shape[0]):
+@jit_no_alloc
+def find_head(shared: Shared, group: int, at: ShortlistScratch) -> None:
+    """Find the best titles of a group, unless they were found before."""
+    head, best = at.head[group], at.best[group]
+    if np.isnan(best[0]):
         best[:] = -np.inf
-        if spans > 0:
-            keep_best_of_blocks(dense[g], at.most[g], at.head[g], best)
+        if shared.most.shape[1] > 0:
+            keep_best_of_blocks(shared.dense[group], shared.most[group], head, best)
         else:
-            keep_best(dense[g], at.head[g], best)
+            keep_best(shared.dense[group], head, best)
 
 
 @jit_inline
@@ -151,10 +142,19 @@ def offer(
 
 @jit_no_alloc
 def best_of_few(
-    titles: Titles, x: F4, norm: F4, dense: F4, group: int, m: int, at: ShortlistScratch, title: I4, score: F4
+    titles: Titles,
+    x: F4,
+    norms: Norms,
+    shared: Shared,
+    group: int,
+    m: int,
+    at: ShortlistScratch,
+    title: I4,
+    score: F4,
 ) -> tuple[int, int]:
     """Make a viewer's list; return the number of products, and the number of titles in ``at.far``."""
     length, extra, head = np.float32(0.0), at.extra, at.head[group]
+    norm, dense, most = norms.norm, shared.dense[group], shared.most[group]
     for f in range(x.size):
         length += x[f] * x[f]
     length = NORM_MARGIN * np.sqrt(length)
@@ -162,9 +162,9 @@ def best_of_few(
     title[:] = NO_TITLE
     done = offer(titles, x, length, norm, dense, extra, head, head.size, title, score)
     done += offer(titles, x, length, norm, dense, extra, at.near.touched, m, title, score)
-    least, most = least_so_far(score), at.most[group]
-    if at.longest.size > 0:
-        n = in_reach_of_blocks(dense, length, norm, least, most, at.longest, at.blocks, at.far)
+    least = least_so_far(score)
+    if most.size > 0:
+        n = in_reach_of_blocks(dense, length, norm, least, most, norms.longest, at.blocks, at.far)
     else:
         n = in_reach(dense, length, norm, least, at.far)
     # The bound leaves out ``extra``: if it is above 0 the title was scored above, if below the bound still
@@ -207,7 +207,7 @@ def rank_shortlists(
     slots: I4,
     some: I4,
     x: F4,
-    norm: F4,
+    norms: Norms,
     shared: Shared,
     now: int,
     draws: bool,
@@ -218,18 +218,18 @@ def rank_shortlists(
     """Make the lists [n, L] of ``some`` of a batch's viewers, as ``ranking.scorer.rank_block`` does.
 
     Returns the number of lists made: it stops after ``PROBED`` if whole matrices are faster. ``x`` [n, D] are
-    the representations (``ranking.scorer.look_up``), ``norm`` [T] the lengths of the titles' vectors. If
+    the representations (``ranking.scorer.look_up``), ``norms`` those of the titles' vectors. If
     ``draws``, lists of this batch may end in a drawn title, and ``drawn`` of these lists becomes
     ``NOT_DRAWN``. ``at`` and ``stamp`` are those of `ShortlistMemory.of`.
     """
     total = 0
-    find_heads(shared.dense, norm, at)
     for i in range(some.size):
-        if i == PROBED and total > PROBED * MAX_SHARE * norm.size:
+        if i == PROBED and total > PROBED * MAX_SHARE * norms.norm.size:
             return PROBED
         q = some[i]
         v, group, title = slots[q], shared.group[q], out.title[q]
         dense, head = shared.dense[group], at.head[group]
+        find_head(shared, group, at)
         depth = recent_items(viewers, params, v, at.near.history)
         n = max(1, shared.candidates[group] - viewers.known[v])
         m, less = 0, 0
@@ -239,7 +239,7 @@ def rank_shortlists(
             m = add_cowatch(titles, params, at.near, depth, fresh, n, w, shared.backoff, at.extra, at.extra)
             if params.rejection > 0:
                 less = subtract_rejected(titles, viewers, params, v, now, n, at.away, at.extra)
-        done, far = best_of_few(titles, x[q], norm, dense, group, m, at, title, out.score[q])
+        done, far = best_of_few(titles, x[q], norms, shared, group, m, at, title, out.score[q])
         explain(titles, at.near, min(depth, params.seeds), stamp + q + 1, title, out.reason[q])
         if draws and title[title.size - 1] >= 0 and (done > title.size or is_left(dense, at.extra)):
             out.drawn[q] = NOT_DRAWN

@@ -5,57 +5,24 @@ A title's bound is ``dense_j + |x| |q_j|`` (`ranking.shortlist`). No title of a 
     max_j dense_j + |x| max_j |q_j|
 
 so a block whose bound is below the last title on the list is skipped as a whole, and what is found is the
-same, title by title. The two maxima of each block are taken once for all viewers of a batch. Few blocks stay:
-the titles at the top of ``dense`` fill the list first, and of 100,000 titles some forty have bounds above its
-end.
+same, title by title. The two maxima of each block are kept from batch to batch, and taken anew where titles
+have changed (`ranking.kept_scores`, `tables.vector_norms`). Few blocks stay: the titles at the top of
+``dense`` fill the list first, and of 100,000 titles some forty have bounds above its end.
 
 Below :data:`LARGE` titles one pass over all of them is as fast.
 """
 
 import numpy as np
 
-from online_models.jit import jit, jit_inline, jit_no_alloc
-from online_models.tables.layout import F4, I4, Int, Real
+from online_models.jit import jit_no_alloc
+from online_models.tables.block_maxima import SPAN
+from online_models.tables.layout import F4, I4, Real
 from online_models.tables.top_k import BLOCK, sift
 
-__all__ = ["LARGE", "SPAN", "bound_blocks", "in_reach", "in_reach_of_blocks", "keep_best_of_blocks"]
+__all__ = ["LARGE", "in_reach", "in_reach_of_blocks", "keep_best_of_blocks"]
 
-SPAN = 64
-"""Titles of a block. A block that may have one costs as much as one step of the pass over all titles; with a
-quarter of them the bounds alone take a quarter of that pass."""
 LARGE = 20_000
 """Titles from which bounds of blocks are taken."""
-
-
-@jit_inline
-def in_order(bits: Int) -> np.int32:
-    """Map the bits of a float32 to an integer, so that integers are in the order of the floats; and back.
-
-    Floats above 0 are in the order of their bits, those below in the reverse one. The largest of many
-    integers is a vector instruction; of floats, which may be NaN, it is one comparison after the other.
-    """
-    return np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF))
-
-
-@jit_no_alloc
-def largest(values: I4, out: I4) -> None:
-    """Write the largest of each block of ``values``, the bits of float32, into ``out``."""
-    for b in range(out.size):
-        top = in_order(values[b * SPAN])
-        for t in range(b * SPAN + 1, min(b * SPAN + SPAN, values.size)):
-            top = max(top, in_order(values[t]))
-        out[b] = in_order(top)
-
-
-@jit
-def bound_blocks(dense: F4, norm: F4, most: F4, longest: F4) -> None:
-    """Write the maxima of ``dense`` [C, T] into ``most`` [C, B], those of ``norm`` [T] into ``longest`` [B].
-
-    There are as many blocks as ``longest`` has places; the last one may be shorter.
-    """
-    largest(norm.view(np.int32), longest.view(np.int32))
-    for g in range(dense.shape[0]):
-        largest(dense[g].view(np.int32), most[g].view(np.int32))
 
 
 @jit_no_alloc
@@ -95,7 +62,8 @@ def in_reach_of_blocks(
 ) -> int:
     """Do what `in_reach` does, looking only at titles of blocks that may have one.
 
-    ``most`` and ``longest`` [B] are the maxima of blocks (`bound_blocks`), ``blocks`` [B + 1] working memory.
+    ``most`` and ``longest`` [B] are the maxima of blocks (`tables.block_maxima`), ``blocks`` [B + 1] working
+    memory.
     """
     m = 0
     for i in range(in_reach(most, length, longest, least, blocks)):

@@ -8,7 +8,9 @@
 `viewers`                `ViewerTable`: a bounded cache of viewers' slots
 `history`                known titles of a viewer, in chunks of one pool
 `derived_columns`        popularity, satisfaction, and the share of tag vectors in titles' vectors
-`vector_norms`           cached norms of titles' vectors
+`changed_rows`           which rows have changed, for readers that keep something of each
+`vector_norms`           norms of titles' vectors, kept
+`block_maxima`           maxima of blocks of a column
 `rows`, `row_versions`   packed rows, their versions and upgrades
 `snapshots`              whole models as bytes
 `hashing`                64-bit hashes of numbers, ids and tags

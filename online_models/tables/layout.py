@@ -308,7 +308,8 @@ class Shared(NamedTuple):
     """Scores that viewers of a batch share, by group: the same maturity limit, country and blend context."""
 
     dense: F4
-    """[C, T] scores of the experts that depend on no viewer; -inf where a guard forbids the title."""
+    """[C, T] scores of the experts that depend on no viewer; -inf where a guard forbids the title. Rows that
+    no viewer of the batch has in ``group`` may be anything."""
     candidates: I4
     """[C] titles that the guards allow."""
     weights: F8
@@ -319,6 +320,8 @@ class Shared(NamedTuple):
     """[n] each viewer's group."""
     pins: I4
     """[C, P, 3] pinned titles: row of the title, kind of shelf, place; by place, -1 after the last."""
+    most: F4
+    """[C, B] maxima of ``dense`` by block (``tables.block_maxima``); no blocks of few titles."""
 
 
 class Lists(NamedTuple):

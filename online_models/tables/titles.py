@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from online_models.config import BlendConfig, ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.tables import snapshots
+from online_models.tables.changed_rows import ChangedRows
 from online_models.tables.derived_columns import BACKOFF, count_positives
 from online_models.tables.feedback_layout import reward_params
 from online_models.tables.hash_table import KeyIndex
@@ -181,8 +182,11 @@ class TitleTable:
     arrays
         The rows as kernels see them. Growth replaces the tuple; a reader of the former one sees a consistent
         earlier state.
+    changes
+        Rows whose output vectors, biases or priors have changed. Whatever changes these marks them, but for
+        `derived_columns.refresh_prior`, which counts in ``arrays.size``.
     norms
-        Norms of the output vectors. Whatever changes these marks them (`VectorNorms.mark_changed`).
+        Norms of the output vectors.
     ids
         Title id of each row, "" while only the key is known.
     tags
@@ -209,7 +213,8 @@ class TitleTable:
         self._free: list[int] = []
         self.reused = 0
         self._in_catalog: NDArray[np.bool_] = np.zeros(_START, np.bool_)
-        self._lock, self.norms = Lock(), VectorNorms()
+        self._lock, self.changes = Lock(), ChangedRows()
+        self.norms = VectorNorms(self.changes)
         self.arrays = self._allocate(_START)
         self._index = self._indexed()
 
@@ -301,7 +306,7 @@ class TitleTable:
             a.nbr[: len(self)][lost], a.nbr_w[: len(self)][lost] = -1, 0.0
         losers: I4 = np.flatnonzero(lost.any(axis=1)).astype(np.int32)
         a.changed[losers] = 1
-        self.norms.mark_changed(rows)
+        self.changes.mark(rows)
         return losers
 
     def retire(self, rows: I4) -> None:
@@ -389,7 +394,7 @@ class TitleTable:
         for name in ("bias", "acc", "watches", "trend", "trend_at", "out", "inp", "nbr_w"):
             getattr(a, name)[rows] = packed[name]
         a.nbr[rows] = nbr
-        self.norms.mark_changed(rows)
+        self.changes.mark(rows)
         published, more = a.size[4], int(packed["counts"][:, 0].sum() - a.counts[rows, 0].sum())
         first = np.unique(rows[(a.counts[rows, 0] == 0) & (packed["counts"][:, 0] > 0)])
         a.active[a.size[1] : a.size[1] + first.size] = first
@@ -398,7 +403,7 @@ class TitleTable:
         a.norm[rows] = np.maximum(a.watches[rows], 1.0) ** -self.config.cowatch.alpha
         count_positives(a, self.params, max(0, more))
         if a.size[4] != published:  # tags were published into vectors of any titles
-            self.norms.invalidate()
+            self.changes.mark_all()
 
     def label(
         self,
@@ -433,7 +438,7 @@ class TitleTable:
             self.arrays, rows[new], tags[new], np.broadcast_to(np.asarray(included, np.bool_), new.shape)[new]
         )
         self._count_tags(rows[new], 1)
-        self.norms.mark_changed(rows[new])
+        self.changes.mark(rows[new])
 
     def tag_rows(self) -> TagRows:
         """Return what the tags have learned so far."""

@@ -1,91 +1,90 @@
-"""Norms of titles' vectors, cached between lists while few vectors change (`ranking.shortlist`).
+"""Norms of titles' vectors, kept between lists while few vectors change (`ranking.shortlist`).
 
 Computing all norms takes as long as multiplying one viewer's representation with all vectors. In a worker's
 replica only the rows that it reads change; in a table that learns, each event changes hundreds, and all norms
 are computed anew.
 """
 
-from collections import deque
 from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 
 from online_models.jit import jit_no_alloc
+from online_models.tables.block_maxima import SPAN, blocks_in, blocks_of, write_maxima
+from online_models.tables.changed_rows import ChangedRows
 from online_models.tables.layout import F4, I4
 
-__all__ = ["NORM_MARGIN", "VectorNorms", "write_norms"]
+__all__ = ["NORM_MARGIN", "Norms", "VectorNorms", "write_norms"]
 
-_BEHIND = 1_000
-"""Writes after which all norms are computed anew: bounds the memory of a table from which nobody ranks."""
+
+class Norms(NamedTuple):
+    """Upper bounds of the norms of vectors."""
+
+    norm: F4
+    """[T]"""
+    longest: F4
+    """[B] their maxima by block."""
 
 
 class VectorNorms:
-    """Upper bounds of the norms of a table's vectors.
+    """Upper bounds of the norms of a table's vectors. Any thread may read.
 
-    A thread that changes vectors calls `mark_changed` or `invalidate` afterwards; others may read meanwhile.
+    Parameters
+    ----------
+    changes
+        The changes of the vectors.
 
     Examples
     --------
-    >>> vectors, found = np.array([[3.0, 4.0], [0.0, 1.0]], np.float32), VectorNorms()
-    >>> found.of(vectors).round(2).tolist()
+    >>> vectors, changes = np.array([[3.0, 4.0], [0.0, 1.0]], np.float32), ChangedRows()
+    >>> found = VectorNorms(changes)
+    >>> found.of(vectors).norm.round(2).tolist()
     [5.0, 1.0]
     >>> vectors[1] = [0.0, 2.0]
-    >>> found.mark_changed(np.array([1], np.int32))
-    >>> found.of(vectors).round(2).tolist()
+    >>> changes.mark(np.array([1], np.int32))
+    >>> found.of(vectors).norm.round(2).tolist()
     [5.0, 2.0]
     """
 
-    def __init__(self) -> None:
-        self._bound: F4 = np.empty(0, np.float32)
-        self._known = False
-        self._moved: deque[I4] = deque()
+    def __init__(self, changes: ChangedRows) -> None:
+        self._changes, self._seen = changes, -1
+        self._found = Norms(np.empty(0, np.float32), np.empty(0, np.float32))
         self._lock = Lock()
 
-    def __reduce__(self) -> tuple[type["VectorNorms"], tuple[()]]:
-        return VectorNorms, ()  # derived values are no state
+    def __reduce__(self) -> tuple[type["VectorNorms"], tuple[ChangedRows]]:
+        return VectorNorms, (self._changes,)  # derived values are no state
 
-    def invalidate(self) -> None:
-        """Mark all vectors as changed."""
-        self._known = False
-
-    def mark_changed(self, rows: I4) -> None:
-        """Mark the vectors of some rows as changed."""
-        if self._known:
-            self._moved.append(rows)
-        if len(self._moved) > _BEHIND:
-            self.invalidate()
-
-    def of(self, vectors: F4) -> F4:
-        """Return an upper bound of the norm of each vector.
+    def of(self, vectors: F4) -> Norms:
+        """Return upper bounds of the norms.
 
         Parameters
         ----------
         vectors
             [T, D] as they are now; rows may have been added since the last call.
-
-        Returns
-        -------
-        norms
-            [T].
         """
         with self._lock:
-            if not self._known:
-                self._bound, self._known = np.empty(0, np.float32), True
-                self._moved.clear()
-            size, former = len(vectors), len(self._bound)
-            while self._moved:
-                rows = self._moved.popleft()
-                rows = rows[rows < former]
-                self._bound[rows] = _measured(vectors[rows])
+            rows, self._seen = self._changes.since(self._seen)
+            size, former = len(vectors), self._found.norm.size
             if size > former:
-                self._bound = np.concatenate([self._bound, _measured(vectors[former:])])
-            return self._bound[:size]
+                self._found = Norms(
+                    _longer(self._found.norm, size), _longer(self._found.longest, blocks_in(size))
+                )
+            norm, longest = self._found
+            first = 0 if rows is None else former
+            changed = np.arange(first, size, dtype=np.int32)
+            blocks = np.arange(first // SPAN, blocks_in(size), dtype=np.int32)
+            if rows is not None and rows.size:
+                some = rows[rows < min(size, former)]
+                changed, blocks = np.concatenate((some, changed)), np.concatenate((blocks_of(some), blocks))
+            if changed.size:
+                write_norms(vectors, changed, norm)
+                write_maxima(norm, blocks, longest)
+            return Norms(norm[:size], longest[: blocks_in(size)])
 
 
-def _measured(vectors: F4) -> F4:
-    out = np.empty(len(vectors), np.float32)
-    write_norms(vectors, out)
-    return out
+def _longer(values: F4, size: int) -> F4:
+    return np.concatenate((values, np.zeros(size - values.size, np.float32)))
 
 
 NORM_MARGIN = np.float32(1.0001)
@@ -93,9 +92,9 @@ NORM_MARGIN = np.float32(1.0001)
 
 
 @jit_no_alloc
-def write_norms(vectors: F4, out: F4) -> None:
-    """Write an upper bound of the norm of each vector [T, D] into ``out`` [T]."""
-    for j in range(out.size):
+def write_norms(vectors: F4, rows: I4, out: F4) -> None:
+    """Write upper bounds of the norms of some of the vectors [T, D] into ``out`` [T]."""
+    for j in rows:
         square = np.float32(0.0)
         for f in range(vectors.shape[1]):
             square += vectors[j, f] * vectors[j, f]

@@ -59,11 +59,11 @@ def _columns(viewers: Any, titles: Any, first: int) -> EventColumns:
     )
 
 
-class _World:
+class ZipfEvents:
     """A recommender, and events without end for it."""
 
     def __init__(self, *, titles: int, viewers: int, seed: int = 7) -> None:
-        self.model = Recommender(ModelConfig(viewer_slots=max(POPULATIONS)), seed=seed)
+        self.model = Recommender(ModelConfig(viewer_slots=max(POPULATIONS), title_capacity=titles), seed=seed)
         self.titles, self.viewers = titles, viewers
         self._rng = np.random.default_rng(seed)
         self._names = self._rng.permutation(titles)
@@ -100,7 +100,7 @@ def _median(measure: Callable[[], float]) -> float:
 
 def _lists(titles: int) -> Figures:
     """Learn and list among so many titles."""
-    world = _World(titles=titles, viewers=5_000)
+    world = ZipfEvents(titles=titles, viewers=5_000)
     world.name_all()
     for _ in range(min(PER_TITLE * titles, MOST_EVENTS) // CHUNK):
         world.learn(world.batch())
@@ -114,10 +114,10 @@ def _lists(titles: int) -> Figures:
         return (process_time() - began) / slots.size
 
     def alone(written: int = WRITTEN) -> float:
-        norms, rows = world.model.titles.norms, np.arange(written, dtype=np.int32)
+        changes, rows = world.model.titles.changes, np.arange(written, dtype=np.int32)
         began = process_time()
         for slot in slots[:ALONE]:
-            norms.mark_changed(rows) if written else norms.invalidate()
+            changes.mark(rows) if written else changes.mark_all()
             side.rank(np.array([slot], np.int32), now, LIST)
         return (process_time() - began) / ALONE
 
@@ -135,23 +135,24 @@ def core() -> Figures:
     return {f"{titles}_titles": _lists(titles) for titles in CATALOGUES}
 
 
-def _resident() -> int:
+def resident() -> int:
+    """Return the resident bytes of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _population(viewers: int) -> tuple[_World, float]:
+def _population(viewers: int) -> tuple[ZipfEvents, float]:
     """Return a world that has met its viewers, and the resident bytes that each of them took."""
-    world = _World(titles=10_000, viewers=viewers)
+    world = ZipfEvents(titles=10_000, viewers=viewers)
     world.name_all()
     table = world.model.viewers.viewers
-    before = _resident()
+    before = resident()
     quick = world.model.titles.params
     world.model.titles.params = quick._replace(negatives=0)  # who they are matters, what they taught does not
     for _ in range(PER_VIEWER):
         for start in range(0, viewers, 10 * CHUNK):
             world.learn(world.batch(np.arange(start, min(start + 10 * CHUNK, viewers))))
     world.model.titles.params = quick
-    return world, (_resident() - before) / len(table)
+    return world, (resident() - before) / len(table)
 
 
 def _bytes(arrays: Any, rows: int) -> float:

@@ -1,22 +1,16 @@
 """Bounds of blocks of titles: what they leave out is exactly what no title's own bound lets through."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models.config import ModelConfig
-from online_models.ranking import shortlist
+from online_models.ranking import kept_scores
 from online_models.ranking.shortlist import ShortlistMemory
-from online_models.ranking.title_blocks import (
-    SPAN,
-    bound_blocks,
-    in_reach,
-    in_reach_of_blocks,
-    keep_best_of_blocks,
-)
+from online_models.ranking.title_blocks import in_reach, in_reach_of_blocks, keep_best_of_blocks
+from online_models.tables.block_maxima import SPAN, blocks_in, write_maxima
+from online_models.tables.layout import Shared
 from online_models.tables.titles import TitleTable
 from online_models.tables.top_k import keep_best
 from tests.online_models.ranking.test_lists import NOW, is_right, world
@@ -38,9 +32,10 @@ def test_blocks_find_the_titles_that_one_pass_finds(
     dense = rng.normal(0, 1, (2, titles)).astype(np.float32)
     dense[:, rng.random(titles) < gone] = -np.inf
     norm = rng.random(titles).astype(np.float32)
-    spans = -(-titles // SPAN)
+    spans = blocks_in(titles)
     most, longest = np.empty((2, spans), np.float32), np.empty(spans, np.float32)
-    bound_blocks(dense, norm, most, longest)
+    for values, found in ((dense[0], most[0]), (dense[1], most[1]), (norm, longest)):
+        write_maxima(values, np.arange(spans, dtype=np.int32), found)
     edges = range(0, titles, SPAN)
     assert most.tolist() == [[max(row[a : a + SPAN]) for a in edges] for row in dense.tolist()]
     assert longest.tolist() == [max(norm[a : a + SPAN].tolist()) for a in edges]
@@ -67,17 +62,9 @@ def test_lists_are_the_same_with_blocks_and_without(
     """Of few titles as of many: to the byte, and what sorting all scores gives."""
     side, slots = world(titles=5 * SPAN + 3, viewers=40, taste=taste, gone=0.2, aligned=aligned)
     without = side.rank(slots, NOW, 20)
-    monkeypatch.setattr(shortlist, "LARGE", 1)
-    blocks, found = [], ShortlistMemory.of
-
-    def recorded(*given: Any) -> Any:
-        at, stamp = found(*given)
-        blocks.append(at.longest.size)
-        return at, stamp
-
-    monkeypatch.setattr(ShortlistMemory, "of", recorded)
+    monkeypatch.setattr(kept_scores, "LARGE", 1)
     made = side.rank(slots, NOW, 20)
-    assert blocks == [6]
+    assert side.ranker.prepare(slots, NOW).shared.most.shape[1] == 6
     for name in ("title", "score", "reason"):
         assert getattr(made, name).tolist() == getattr(without, name).tolist()
     is_right(made, 0, side, int(slots[0]))
@@ -86,12 +73,17 @@ def test_lists_are_the_same_with_blocks_and_without(
 def test_memory_goes_on_from_batch_to_batch() -> None:
     """Stamps of a later batch are above those of an earlier one, and begin anew before they overflow."""
     memory, params = ShortlistMemory(), TitleTable(ModelConfig()).params
-    dense = np.zeros((1, 9), np.float32)
-    first, stamp = memory.of(params, dense, 5, 100)
-    again, later = memory.of(params, dense, 5, 100)
+
+    def shared(titles: int) -> Shared:
+        none = np.empty((1, 0), np.int32)
+        scores, weights = np.zeros((1, titles), np.float32), np.zeros((1, 5))
+        return Shared(scores, none[0], weights, scores[0], none[0], none[None], scores[:, :0])
+
+    first, stamp = memory.of(params, shared(9), 5, 100)
+    again, later = memory.of(params, shared(9), 5, 100)
     assert first.extra is again.extra
     assert (stamp, later) == (0, 100)
     again.near.near[3] = 150
-    assert memory.of(params, dense, 5, np.iinfo(np.int32).max - 200)[1] == 0
+    assert memory.of(params, shared(9), 5, np.iinfo(np.int32).max - 200)[1] == 0
     assert not again.near.near.any()
-    assert memory.of(params, np.zeros((1, 10), np.float32), 5, 1)[0].extra.size == 10
+    assert memory.of(params, shared(10), 5, 1)[0].extra.size == 10
