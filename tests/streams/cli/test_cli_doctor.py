@@ -28,6 +28,7 @@ from streams.ops.doctor import (
 )
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.local_kafka.embedded import PARTITIONS, EmbeddedCluster
+from streams.ops.runs.worker_process import free_port
 from streams.telemetry.exposition import Exposition
 from tests.streams.steps import watch
 
@@ -42,6 +43,7 @@ def cluster(
     embedded.create(TOPICS)
     monkeypatch.setenv("NEARLINE_BROKERS", embedded.bootstrap_servers)
     monkeypatch.setenv("NEARLINE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("NEARLINE_HTTP_PORT", str(free_port()))  # whoever else works on this machine
     return embedded
 
 
