@@ -14,7 +14,6 @@ transaction  from the end of the step to the commit
 """
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from operator import attrgetter, itemgetter
@@ -37,6 +36,8 @@ _offset = attrgetter("offset")
 _timestamp = attrgetter("timestamp")
 _Trace = Callable[[Sequence[TracedRecord], str], Mapping[int, SpanIds]]
 """``(records, operation) -> spans by offset``."""
+_Waits = tuple[list[float], list[float], list[float]]
+"""Seconds of pages in the topic, in the queue, and held back."""
 _NO_SPANS: Final[Mapping[int, SpanIds]] = {}
 
 
@@ -63,13 +64,18 @@ class _Way(NamedTuple):
     """Time at which `time.perf_counter` was 0 (UTC, ms)."""
     began_ms: float
     """UTC, ms."""
+    together_ms: float | None
+    """When all were fetched (UTC, ms), if in one slice: the usual case."""
 
     def fetch_ms(self, offset: int) -> float:
         """Return when a record was fetched; when its batch began, if that is unknown."""
-        place = bisect_left(self.fetched, offset, key=_end) if len(self.fetched) > 1 else 0
-        if place == len(self.fetched) or offset > self.fetched[place][0]:
+        if self.together_ms is not None:
+            return self.together_ms
+        fetched = self.fetched
+        place = bisect_left(fetched, offset, key=_end)
+        if place == len(fetched) or offset > fetched[place][0]:
             return self.began_ms
-        return self.zero_ms + 1000 * self.fetched[place][1]
+        return self.zero_ms + 1000 * fetched[place][1]
 
 
 class Freshness:
@@ -83,32 +89,49 @@ class Freshness:
 
     def __init__(self, metrics: Metrics) -> None:
         self._whole, self._part = metrics.freshness, metrics.freshness_part
-        self._ways: deque[_Way] = deque(maxlen=WAYS)
-        self._lasts: deque[int] = deque(maxlen=WAYS)  # last offset of each
+        self._ways: list[_Way] = []  # of the last WAYS batches, and some older ones
+        self._lasts: list[int] = []  # last offset of each
         self._traced: dict[int, TracedRecord] = {}
 
     def observe(self, batch: Committed, trace: _Trace) -> None:
         """Observe the pages of a committed batch; `trace` makes spans of records, and returns their ids."""
         records, outcome = batch.records, batch.outcome
+        causes, deferred = outcome.causes, outcome.deferred_causes
         start, stepped, committed, _ = batch.times
         zero_ms = batch.committed_ms - 1000 * committed
         began_ms = zero_ms + 1000 * start
         spans = trace(records, "process") if records else _NO_SPANS
         if records:
-            self._ways.append(_Way(records[0].offset, batch.fetched, zero_ms, began_ms))
-            self._lasts.append(records[-1].offset)
-        if outcome.causes:
-            self._observe_immediate(batch, spans)
+            self._add_way(batch, zero_ms, began_ms)
+        waits: _Waits = [], [], []
+        if causes:
+            ids = {n: spans[offset] for n, offset in enumerate(causes) if offset in spans} if spans else {}
+            self._whole.observe("false", self._immediate(batch, waits), ids)
         if spans:
             self._keep_traced(records, spans)
-        if outcome.deferred_causes:
-            self._observe_deferred(batch, began_ms, trace)
-        if pages := len(outcome.causes) + len(outcome.deferred_causes):
-            self._part.observe_same("step", stepped - start, pages)
-            self._part.observe_same("transaction", committed - stepped, pages)
+        if deferred:
+            ids = self._exemplars(deferred, trace) if self._traced else {}
+            self._whole.observe("true", self._deferred(batch, began_ms, waits), ids)
+        if pages := len(causes) + len(deferred):
+            topic, queue, throttle = waits
+            self._part.observe_each({
+                "topic": topic, "queue": queue, "throttle": throttle,
+                "step": [stepped - start] * pages, "transaction": [committed - stepped] * pages,
+            })  # fmt: skip
 
-    def _observe_immediate(self, batch: Committed, spans: Mapping[int, SpanIds]) -> None:
-        """Observe pages that records of this batch caused."""
+    def _add_way(self, batch: Committed, zero_ms: float, began_ms: float) -> None:
+        """Keep when the records of a batch were fetched: in lists, which are searched faster than queues."""
+        fetched, last = batch.fetched, batch.records[-1].offset
+        together_ms = None
+        if len(fetched) == 1 and fetched[0][0] >= last:
+            together_ms = zero_ms + 1000 * fetched[0][1]
+        self._ways.append(_Way(batch.records[0].offset, fetched, zero_ms, began_ms, together_ms))
+        self._lasts.append(last)
+        if len(self._ways) == 2 * WAYS:
+            del self._ways[:WAYS], self._lasts[:WAYS]
+
+    def _immediate(self, batch: Committed, waits: _Waits) -> list[float]:
+        """Return seconds of the pages that records of this batch caused, and add their waits."""
         records, causes, way, committed_ms = (
             batch.records, batch.outcome.causes, self._ways[-1], batch.committed_ms
         )  # fmt: skip
@@ -118,35 +141,46 @@ class Freshness:
         else:
             timestamps = dict(zip(map(_offset, records), map(_timestamp, records), strict=True))
             sent = [timestamps[offset] for offset in causes]
-        ids = {n: spans[offset] for n, offset in enumerate(causes) if offset in spans} if spans else {}
-        self._whole.observe("false", [(committed_ms - at) / 1000 for at in sent], ids)
-        if len(way.fetched) <= 1:  # the usual case: all were fetched together
-            fetch_ms = way.fetch_ms(causes[0])
-            self._part.observe("topic", [(fetch_ms - at) / 1000 for at in sent])
-            self._part.observe_same("queue", (way.began_ms - fetch_ms) / 1000, len(causes))
-            return
+        whole = [(committed_ms - at) / 1000 for at in sent]
+        topic, queue, _ = waits
+        if (fetch_ms := way.together_ms) is not None:
+            topic += [(fetch_ms - at) / 1000 for at in sent]
+            queue += [(way.began_ms - fetch_ms) / 1000] * len(causes)
+            return whole
         fetched = [way.fetch_ms(offset) for offset in causes]
-        self._part.observe("topic", [(to - at) / 1000 for at, to in zip(sent, fetched, strict=True)])
-        self._part.observe("queue", [(way.began_ms - at) / 1000 for at in fetched])
+        topic += [(to - at) / 1000 for at, to in zip(sent, fetched, strict=True)]
+        queue += [(way.began_ms - at) / 1000 for at in fetched]
+        return whole
 
-    def _observe_deferred(self, batch: Committed, began_ms: float, trace: _Trace) -> None:
-        """Observe pages that were held back; without a timestamp of their cause they are left out."""
-        causes = [cause for cause in batch.outcome.deferred_causes if cause[1]]
-        records = [record for offset, _ in causes if (record := self._traced.pop(offset, None)) is not None]
-        spans = trace(records, "flush") if records else _NO_SPANS
-        times = [(sent, *self._times_of(offset, sent)) for offset, sent in causes]
-        ids = {n: spans[offset] for n, (offset, _) in enumerate(causes) if offset in spans} if spans else {}
-        self._whole.observe("true", [(batch.committed_ms - sent) / 1000 for sent, _, _ in times], ids)
-        self._part.observe("topic", [(fetched - sent) / 1000 for sent, fetched, _ in times])
-        self._part.observe("queue", [(own - fetched) / 1000 for _, fetched, own in times])
-        self._part.observe("throttle", [(began_ms - own) / 1000 for _, _, own in times])
+    def _deferred(self, batch: Committed, began_ms: float, waits: _Waits) -> list[float]:
+        """Return seconds of pages that were held back, and add their waits.
 
-    def _times_of(self, offset: int, sent_ms: int) -> tuple[float, float]:
-        """Return when a record was fetched, and when its batch began; its own time where that is unknown."""
-        place = bisect_left(self._lasts, offset)
-        if place == len(self._ways) or offset < self._ways[place].first:
-            return sent_ms, sent_ms
-        return self._ways[place].fetch_ms(offset), self._ways[place].began_ms
+        Without a timestamp of their cause they are left out.
+        """
+        committed_ms, ways, lasts = batch.committed_ms, self._ways, self._lasts
+        oldest = max(0, len(ways) - WAYS)
+        topic, queue, throttle = waits
+        whole = []
+        for offset, sent in batch.outcome.deferred_causes:
+            if not sent:
+                continue
+            place = bisect_left(lasts, offset, oldest)
+            fetched = own = float(sent)  # where its batch is unknown
+            if place < len(ways) and offset >= (way := ways[place]).first:
+                together_ms, own = way.together_ms, way.began_ms
+                fetched = way.fetch_ms(offset) if together_ms is None else together_ms
+            whole.append((committed_ms - sent) / 1000)
+            topic.append((fetched - sent) / 1000)
+            queue.append((own - fetched) / 1000)
+            throttle.append((began_ms - own) / 1000)
+        return whole
+
+    def _exemplars(self, deferred: Sequence[tuple[int, int]], trace: _Trace) -> dict[int, SpanIds]:
+        """Make spans of the traced pages that were held back; return their ids by place among the pages."""
+        offsets = [offset for offset, sent in deferred if sent]
+        traced = {n: self._traced.pop(offset) for n, offset in enumerate(offsets) if offset in self._traced}
+        spans = trace(list(traced.values()), "flush") if traced else _NO_SPANS
+        return {n: spans[record.offset] for n, record in traced.items() if record.offset in spans}
 
     def _keep_traced(self, records: Sequence[Record], spans: Mapping[int, SpanIds]) -> None:
         """Keep the traced records of a batch: their pages may be held back."""

@@ -190,22 +190,30 @@ class BulkHistogram(Collector):
             if len(values) > MANY:
                 self._count(label, values)
             else:
-                kept = self._kept_of(label)
+                kept = self._kept.get(label) or self._kept_of(label)
                 kept.extend(values)
                 if len(kept) > KEPT:
                     self._count_kept(label)
-            for index, ids in spans.items():
-                value = max(0.0, float(values[index]))
-                exemplar = Exemplar(dict(ids), value, time.time())
-                self._exemplars[label, bisect_left(self._steps, value)] = exemplar
+            if spans:
+                self._add_exemplars(label, values, spans)
 
-    def observe_same(self, label: str, value: float, count: int) -> None:
-        """Add one value `count` times."""
-        value = max(0.0, value)
+    def _add_exemplars(
+        self, label: str, values: Sequence[float] | np.ndarray, spans: Mapping[int, Mapping[str, str]]
+    ) -> None:
+        for index, ids in spans.items():
+            value = max(0.0, float(values[index]))
+            exemplar = Exemplar(dict(ids), value, time.time())
+            self._exemplars[label, bisect_left(self._steps, value)] = exemplar
+
+    def observe_each(self, values: Mapping[str, Sequence[float]]) -> None:
+        """Add few values of several labels, by label: half the time of a call for each."""
         with self._lock:
-            self._kept_of(label)
-            self._counts[label][bisect_left(self._steps, value)] += count
-            self._sums[label] += value * count
+            for label, some in values.items():
+                if some:
+                    kept = self._kept.get(label) or self._kept_of(label)
+                    kept.extend(some)
+                    if len(kept) > KEPT:
+                        self._count_kept(label)
 
     def _kept_of(self, label: str) -> list[float]:
         """Return the values that are kept of a label, which is there from now on."""
