@@ -225,11 +225,12 @@ def _groups(items: Sequence[pytest.Item], seconds: Mapping[str, float]) -> list[
 def _group_of(item: pytest.Item) -> str:
     """Return the name of the tests among which a test runs.
 
-    A file's quick tests stay together, and so do tests that share a fixture of their module, or the broker
-    behind the proxy; every other slow test is alone, so that none waits for another.
+    A file's quick tests stay together, and so do tests that share a fixture of their module, the broker
+    behind the proxy, or the browser; every other slow test is alone, so that none waits for another.
     """
-    if "routed" in getattr(item, "fixturenames", ()):
-        return "routed"
+    for shared in ("routed", "chromium"):
+        if shared in getattr(item, "fixturenames", ()):
+            return shared
     together = _shares(item) or not item.get_closest_marker("slow")
     return item.nodeid.split("::")[0] if together else item.nodeid
 

@@ -44,6 +44,13 @@ def stand(embedded: EmbeddedCluster, tmp_path: Path) -> Stand:
     return Stand(embedded, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def shared_stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    """Give a cluster with the product's topics, empty: for servers that the tests of a module share."""
+    with EmbeddedCluster() as cluster:
+        yield Stand(cluster, tmp_path_factory.mktemp("shared"))
+
+
 @pytest.fixture
 def client(stand: Stand) -> Iterator[TestClient]:
     """Give a client of a server of its own, which has caught up with a filled cluster."""
@@ -79,10 +86,19 @@ def listening_server(folder: Path, **serve: object) -> Iterator[tuple[str, Stand
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of a server that the tests of a module share which change nothing."""
-    with listening_server(tmp_path_factory.mktemp("served")) as (address, _):
-        yield address
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Stand]]:
+    """Give the address of a server that the tests of a module share, and what is behind it.
+
+    A test may write what no other one looks at: pages of a viewer of its own, an experiment of its own.
+    """
+    with listening_server(tmp_path_factory.mktemp("served")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def address(site: tuple[str, Stand]) -> str:
+    """Give the address of the server that the tests of a module share."""
+    return site[0]
 
 
 @pytest.fixture

@@ -84,11 +84,14 @@ class Stand:
         reader = consumer(self.settings, {"enable.partition.eof": True})
         places = parts_of(reader, self.settings.topic(topic))
         reader.assign(places)
-        found, left = [], len(places)
-        while left:
-            for message in reader.consume(100, 0.1):
-                left -= message.error() is not None
-                found += [message] if message.error() is None else []
+        found: list[Message] = []
+        ended: set[int | None] = set()  # a partition ends again when a record has come to it
+        while len(ended) < len(places):
+            message = reader.poll(0.1)
+            if message is not None and message.error() is None:
+                found.append(message)
+            elif message is not None:
+                ended.add(message.partition())
         reader.close()
         return found
 

@@ -1,4 +1,4 @@
-"""A Chromium without a window, one for a module."""
+"""A Chromium without a window, one for a run."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,18 @@ from selenium.webdriver.chrome.service import Service
 from tests.streams.serve.web.browsers import BROWSER, DRIVER
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[webdriver.Chrome]:
     """Give a browser without a window."""
     options = Options()
     options.binary_location = BROWSER or ""
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"):
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--window-size=1280,900",
+        "--force-prefers-reduced-motion",  # 60 pictures a second take half a core
+    ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options, Service(DRIVER))

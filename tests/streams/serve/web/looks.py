@@ -29,6 +29,14 @@ for (const one of document.querySelectorAll(arguments[0])) {
         }
     }
 }
+for (const field of document.querySelectorAll(":is(input, textarea)[placeholder]")) {
+    const rect = field.getBoundingClientRect(), style = getComputedStyle(field, "::placeholder");
+    if (field.value || !within(rect) || !field.closest(arguments[0])) continue;
+    const [x, y] = [rect.left + 8, rect.top + 8];
+    if (document.elementFromPoint(x, y) !== field) continue;
+    out.push({text: field.placeholder, color: style.color, large: false, x, y, width: rect.width - 16,
+        height: rect.height - 16});
+}
 return out;
 """
 """Texts in view below elements that a selector finds: places, colours, whether they are large (WCAG)."""
@@ -36,7 +44,7 @@ HIDE: Final = """
 const style = document.createElement("style");
 style.id = "hidden-texts";
 style.textContent = "svg text { fill: transparent !important; }"
-    + " * { color: transparent !important; -webkit-text-fill-color: transparent !important;"
+    + " *, ::placeholder { color: transparent !important; -webkit-text-fill-color: transparent !important;"
     + " transition: none !important; animation: none !important; }";
 document.adoptedStyleSheets = [...document.adoptedStyleSheets, (() => {
     const sheet = new CSSStyleSheet(); sheet.replaceSync(style.textContent); return sheet; })()];
@@ -71,10 +79,13 @@ image.src = "data:image/png;base64," + png;
 
 @contextmanager
 def emulated(browser: webdriver.Chrome, width: int, height: int, scheme: str) -> Iterator[None]:
-    """Let the browser be of a size, and prefer `light` or `dark`; below 500 points it is a phone."""
+    """Let the browser be of a size, prefer `light` or `dark`, and move; below 500 points it is a phone."""
     phone = width < 500
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    features = [
+        {"name": "prefers-color-scheme", "value": scheme},
+        {"name": "prefers-reduced-motion", "value": "no-preference"},
+    ]
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": phone})
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
@@ -102,11 +113,18 @@ def screenshot(browser: webdriver.Chrome, *, whole: bool = False) -> bytes:
     return base64.b64decode(found)
 
 
-def contrasts(browser: webdriver.Chrome, selector: str) -> list[tuple[str, bool, float]]:
-    """Return text, whether it is large, and contrast of texts in view below elements; leaves the page."""
+def contrasts(browser: webdriver.Chrome, selector: str, *changes: str) -> list[tuple[str, bool, float]]:
+    """Return text, whether it is large, and contrast of texts in view below elements; leaves the page.
+
+    With changes, which are scripts, the least contrast of the page after each of them.
+    """
     texts = browser.execute_script(TEXTS, selector)
     browser.execute_script(HIDE)
-    png = base64.b64encode(screenshot(browser)).decode()
+    pictures = []
+    for change in changes or ("",):
+        browser.execute_script(change)
+        pictures.append(base64.b64encode(screenshot(browser)).decode())
     browser.get("about:blank")
-    found = browser.execute_async_script(MEASURE, png, texts)
-    return [(text["text"], text["large"], value) for text, value in zip(texts, found, strict=True)]
+    found = [browser.execute_async_script(MEASURE, picture, texts) for picture in pictures]
+    least = [min(values) for values in zip(*found, strict=True)]
+    return [(text["text"], text["large"], value) for text, value in zip(texts, least, strict=True)]

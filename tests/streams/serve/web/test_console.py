@@ -48,12 +48,12 @@ def reject(stand: Stand, value: bytes) -> None:
     stand.put(topics.DEAD_LETTERS, "ada", encode(letter))
 
 
-@pytest.fixture
-def console(stand: Stand) -> Iterator[TestClient]:
+@pytest.fixture(scope="module")
+def console(shared_stand: Stand) -> Iterator[TestClient]:
     """Give a client of a server on a cluster where something has happened."""
-    live(stand)
-    reject(stand, b'{"<b>":1}')
-    with served(stand, model=False) as client:
+    live(shared_stand)
+    reject(shared_stand, b'{"<b>":1}')
+    with served(shared_stand, model=False) as client:
         yield client
 
 
@@ -82,7 +82,7 @@ def test_a_few_requests_read_topics_and_others_never_wait(
     assert topics.HOME not in read  # the page is on the server's own disk
 
 
-def test_it_shows_what_is_known(console: TestClient, stand: Stand) -> None:
+def test_it_shows_what_is_known(console: TestClient, shared_stand: Stand) -> None:
     """Each page, one after the other, of one cluster."""
     viewer = console.get("/console/viewers?id=ada").text
     assert re.search(r"Paper Tide.*?liked.*?Recently rejected.*?Copper Engine", viewer, re.DOTALL)
@@ -100,7 +100,7 @@ def test_it_shows_what_is_known(console: TestClient, stand: Stand) -> None:
     assert "There is no trending list" in console.get("/console/trending?scope=genre:x").text
     assert "viewing.events.v1" in console.get("/console/topics").text
     model = console.get("/console/model").text
-    assert stand.settings.model.fingerprint() in model
+    assert shared_stand.settings.model.fingerprint() in model
     assert re.search(
         r"co-watch, short</td><td class=\"number\">2.000.*?factorization.*?0.500.*?Every constant",
         model,
@@ -114,7 +114,9 @@ def test_it_shows_what_is_known(console: TestClient, stand: Stand) -> None:
     assert "POST /v1/events" in console.get("/docs").text
 
 
-def test_a_dead_letter_is_shown_and_sent_again_once_it_is_an_event(console: TestClient, stand: Stand) -> None:
+def test_a_dead_letter_is_shown_and_sent_again_once_it_is_an_event(
+    console: TestClient, shared_stand: Stand
+) -> None:
     """Its value is text, never markup; what still is no event is refused with the reason."""
     text = console.get("/console/dead-letters").text
     assert "out_of_range" in text
@@ -126,19 +128,19 @@ def test_a_dead_letter_is_shown_and_sent_again_once_it_is_an_event(console: Test
     assert "still not an event: missing_field" in wrong.text
     again = console.post("/console/dead-letters", data={"value": GOOD.decode()}, follow_redirects=False)
     assert again.headers["location"] == "/console/dead-letters"
-    (message,) = stand.events()
+    (message,) = shared_stand.events()
     assert message.key() == b"ada"
     assert message.value() == GOOD
     assert decode_event(message.value()).event_id == "e9"
 
 
-def test_a_browser_is_shown_a_page_where_something_is_wrong(reader: TestClient) -> None:
+def test_a_browser_is_shown_a_page_where_something_is_wrong(console: TestClient) -> None:
     """Htmx gets a word for its corner; programmes get the document, and so does everybody under /v1."""
-    page = reader.get("/nothing", headers=BROWSER)
+    page = console.get("/nothing", headers=BROWSER)
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert "Not Found" in page.text
-    word = reader.post("/watch/ada/act", data={}, headers=BROWSER | {"HX-Request": "true"})
+    word = console.post("/watch/ada/act", data={}, headers=BROWSER | {"HX-Request": "true"})
     assert (word.status_code, word.headers["hx-retarget"]) == (422, "#toasts")
     assert word.text.startswith('<p class="toast bad">')
-    assert reader.get("/nothing").headers["content-type"] == "application/problem+json"
-    assert reader.get("/v1/nothing", headers=BROWSER).headers["content-type"] == "application/problem+json"
+    assert console.get("/nothing").headers["content-type"] == "application/problem+json"
+    assert console.get("/v1/nothing", headers=BROWSER).headers["content-type"] == "application/problem+json"

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,9 @@ from schemas.codec import decode_audit, encode
 from schemas.experiment_results import ExperimentResult, Verdict
 from schemas.experiments import ExperimentState
 from schemas.rules import RuleKind
-from streams.config.settings import ServeSettings
+from streams.config.settings import ServeSettings, Settings
 from streams.ops.access_keys import Scope, add_key
+from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.stages.experiments.definitions import read_experiments
 from streams.stages.rules import read_rules
 from tests.streams.serve.conftest import served
@@ -40,26 +40,36 @@ EARLY = ExperimentResult(
     experiment_id="trial", at_ms=T0, viewers=173, arms=(), lifts=(), sample_ratio_p=1.0,
     verdict=Verdict.COLLECTING, because="80 of 100 viewers in the smallest arm, 0.1 of 7 days",
 )  # fmt: skip
+BROWSER = {"Accept": "text/html"}
+Keys = dict[str, dict[str, str]]
 EXCLUDE = {"rule_id": "gone", "kind": "exclude", "titles": "paper tide", "countries": "de, in"}
 
 
-@pytest.fixture
-def console(stand: Stand) -> Iterator[TestClient]:
+@pytest.fixture(scope="module")
+def console(shared_stand: Stand) -> Iterator[TestClient]:
     """Give a browser that does not follow redirects, on a server without keys."""
-    with served(stand, model=False) as client:
+    with served(shared_stand, model=False) as client:
         client.headers["Accept"] = "text/html"
         client.follow_redirects = False
         yield client
 
 
-def _log(stand: Stand) -> list[tuple[str, bool]]:
-    """Return actions of the audit log, and whether they were done."""
+def _settings(client: TestClient) -> Settings:
+    """Return the settings of the server behind a client."""
+    settings: Settings = client.app.state.mirror.settings  # type: ignore[attr-defined]
+    return settings
+
+
+def _log(stand: Stand, subject: str) -> list[tuple[str, bool]]:
+    """Return what the audit log says was done to a subject, and whether it was done."""
     found = [decode_audit(message.value()) for message in stand.records(topics.AUDIT)]
-    return [(one.action, one.refused is None) for one in sorted(found, key=lambda one: one.at_ms)]
+    ours = sorted((one for one in found if one.subject == subject), key=lambda one: one.at_ms)
+    return [(one.action, one.refused is None) for one in ours]
 
 
-def test_an_experiment_from_the_form_to_roll_back(console: TestClient, stand: Stand) -> None:
+def test_an_experiment_from_the_form_to_roll_back(console: TestClient, shared_stand: Stand) -> None:
     """Each step is offered in its state, does what the command does, and leads back to the experiment."""
+    stand = shared_stand
     made = console.post(HERE, data=TRIAL)
     assert (made.status_code, made.headers["location"]) == (303, f"{HERE}#trial")
     one = read_experiments(stand.settings)["trial"]
@@ -82,7 +92,7 @@ def test_an_experiment_from_the_form_to_roll_back(console: TestClient, stand: St
     assert f'action="{HERE}/trial/roll-back"' in console.get(HERE).text
     assert console.post(f"{HERE}/trial/roll-back").status_code == 303
     assert read_experiments(stand.settings)["trial"].state is ExperimentState.ROLLED_BACK
-    assert _log(stand) == [
+    assert _log(stand, "trial") == [
         (AuditAction.EXPERIMENT_CREATE, True),
         (AuditAction.EXPERIMENT_START, True),
         (AuditAction.EXPERIMENT_STOP, True),
@@ -92,57 +102,57 @@ def test_an_experiment_from_the_form_to_roll_back(console: TestClient, stand: St
 
 
 def test_an_undecided_roll_out_says_what_is_missing_and_needs_the_name(
-    console: TestClient, stand: Stand
+    console: TestClient, shared_stand: Stand
 ) -> None:
     """An empty confirmation and a wrong one change nothing; a failed split cannot be confirmed at all."""
-    console.post(HERE, data=TRIAL)
-    console.post(f"{HERE}/trial/start")
-    stand.put(topics.EXPERIMENT_RESULTS, "trial", encode(EARLY))
+    stand, early = shared_stand, structs.replace(EARLY, experiment_id="early")
+    console.post(HERE, data=TRIAL | {"experiment_id": "early"})
+    console.post(f"{HERE}/early/start")
+    stand.put(topics.EXPERIMENT_RESULTS, "early", encode(early))
     page = console.get(HERE).text
     assert "The results do not decide yet.</b> 80 of 100 viewers in the smallest arm" in page
-    assert "type trial" in page
-    for confirm in ("", "trail"):
-        refused = console.post(f"{HERE}/trial/roll-out", data={"arm": "popular", "confirm": confirm})
+    assert "type early" in page
+    for confirm in ("", "earlier"):
+        refused = console.post(f"{HERE}/early/roll-out", data={"arm": "popular", "confirm": confirm})
         assert refused.status_code in {409, 422}
         assert 'role="alert"' in refused.text
-        assert read_experiments(stand.settings)["trial"].state is ExperimentState.RUNNING
+        assert read_experiments(stand.settings)["early"].state is ExperimentState.RUNNING
     assert (
-        console.post(f"{HERE}/trial/roll-out", data={"arm": "popular", "confirm": "trial"}).status_code == 303
+        console.post(f"{HERE}/early/roll-out", data={"arm": "popular", "confirm": "early"}).status_code == 303
     )
-    assert read_experiments(stand.settings)["trial"].winner == "popular"
-    broken = structs.replace(EARLY, verdict=Verdict.SAMPLE_RATIO, because="1 : 9 viewers", sample_ratio_p=0.0)
-    stand.put(topics.EXPERIMENT_RESULTS, "trial", encode(broken))
-    refused = console.post(f"{HERE}/trial/roll-out", data={"arm": "control", "confirm": "trial"})
+    assert read_experiments(stand.settings)["early"].winner == "popular"
+    broken = structs.replace(early, verdict=Verdict.SAMPLE_RATIO, because="1 : 9 viewers", sample_ratio_p=0.0)
+    stand.put(topics.EXPERIMENT_RESULTS, "early", encode(broken))
+    refused = console.post(f"{HERE}/early/roll-out", data={"arm": "control", "confirm": "early"})
     assert (refused.status_code, "1 : 9 viewers" in refused.text) == (409, True)
-    assert f'action="{HERE}/trial/roll-out"' not in refused.text
+    assert f'action="{HERE}/early/roll-out"' not in refused.text
     log = console.get("/console/access").text
     assert "confirmed without a decision" in log
-    assert ">refused</b> trial is not rolled out: 1 : 9 viewers" in log
+    assert ">refused</b> early is not rolled out: 1 : 9 viewers" in log
 
 
-def test_a_bad_definition_has_every_reason_and_keeps_what_was_typed(
-    console: TestClient, stand: Stand
-) -> None:
+def test_a_bad_definition_has_every_reason_and_keeps_what_was_typed(reader: TestClient) -> None:
     """From fields and from JSON; nothing is written, and no field that the contract lacks is passed over."""
     typed = TRIAL | {"metric": "minutes", "share": ["50", "many", ""], "about": "kept"}
-    refused = console.post(HERE, data=typed)
+    refused = reader.post(HERE, data=typed, headers=BROWSER)
     assert refused.status_code == 422
     for part in ("metric: expected one of watch_minutes", "arms[1].share: expected", 'value="kept"'):
         assert part in refused.text
-    odd = console.post(HERE, data=TRIAL | {"changes": ["", "rows 4", ""]})
+    odd = reader.post(HERE, data=TRIAL | {"changes": ["", "rows 4", ""]}, headers=BROWSER)
     assert (odd.status_code, "the other changes of arm popular" in odd.text) == (422, True)
-    misspelt = console.post(HERE, data=TRIAL | {"changes": ["", '{"list_lenght": 4}', ""]})
+    misspelt = reader.post(HERE, data=TRIAL | {"changes": ["", '{"list_lenght": 4}', ""]}, headers=BROWSER)
     assert "arms[1].treatment.list_lenght: no such field" in misspelt.text
-    by_json = console.post(HERE, data={"json": '{"experiment_id": "x", "arms": 3}'})
+    by_json = reader.post(HERE, data={"json": '{"experiment_id": "x", "arms": 3}'}, headers=BROWSER)
     assert (by_json.status_code, "arms: expected" in by_json.text) == (422, True)
-    over = console.post(HERE, data=TRIAL | {"share": ["70", "50", ""]})
+    over = reader.post(HERE, data=TRIAL | {"share": ["70", "50", ""]}, headers=BROWSER)
     assert (over.status_code, "shares add up to 1.2" in over.text) == (409, True)
-    assert read_experiments(stand.settings) == {}
-    assert console.post(f"{HERE}/nope/start").status_code == 409
+    assert read_experiments(_settings(reader)) == {}
+    assert reader.post(f"{HERE}/nope/start").status_code == 409
 
 
-def test_a_rule_from_the_form_to_its_end(console: TestClient, stand: Stand) -> None:
+def test_a_rule_from_the_form_to_its_end(console: TestClient, shared_stand: Stand) -> None:
     """A title is named by its name; stopped, started, removed once its name is typed."""
+    stand = shared_stand
     assert console.post("/console/rules", data=EXCLUDE).headers["location"] == "/console/rules#gone"
     rule = read_rules(stand.settings)["gone"]
     assert (rule.kind, rule.titles, rule.countries) == (RuleKind.EXCLUDE, ("tide",), ("DE", "IN"))
@@ -154,7 +164,7 @@ def test_a_rule_from_the_form_to_its_end(console: TestClient, stand: Stand) -> N
     assert console.post("/console/rules/gone/remove", data={"confirm": "gon"}).status_code == 422
     assert console.post("/console/rules/gone/remove", data={"confirm": "gone"}).status_code == 303
     assert read_rules(stand.settings) == {}
-    assert _log(stand)[-1] == (AuditAction.RULE_REMOVE, True)
+    assert _log(stand, "gone")[-1] == (AuditAction.RULE_REMOVE, True)
 
 
 @pytest.mark.parametrize(
@@ -168,15 +178,13 @@ def test_a_rule_from_the_form_to_its_end(console: TestClient, stand: Stand) -> N
         ({"rule_id": ""}, "rule_id: expected the required field"),
     ],
 )
-def test_a_bad_rule_is_refused_with_the_reason(
-    console: TestClient, stand: Stand, changed: dict[str, str], why: str
-) -> None:
+def test_a_bad_rule_is_refused_with_the_reason(reader: TestClient, changed: dict[str, str], why: str) -> None:
     """What was typed stays in the form, and nothing is written."""
-    refused = console.post("/console/rules", data=EXCLUDE | {"note": "kept"} | changed)
+    refused = reader.post("/console/rules", data=EXCLUDE | {"note": "kept"} | changed, headers=BROWSER)
     assert refused.status_code in {409, 422}
     assert why in refused.text.replace("&#39;", "'")
     assert 'value="kept"' in refused.text
-    assert read_rules(stand.settings) == {}
+    assert read_rules(_settings(reader)) == {}
 
 
 def test_a_page_is_previewed_under_an_arm_and_a_rule(stand: Stand) -> None:
@@ -200,22 +208,37 @@ def test_a_page_is_previewed_under_an_arm_and_a_rule(stand: Stand) -> None:
     assert stand.records(topics.HOME)[-1].key() == b"ada"
 
 
-def test_who_may_not_act_is_offered_nothing_and_refused(stand: Stand, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, Stand, Keys]]:
+    """Give a browser on a server with keys, the cluster behind it, and the header of each key by its name."""
+    path = tmp_path_factory.mktemp("keys") / "keys.json"
+    scopes = {
+        "content": (Scope.READ_INSIGHTS,),
+        "olga": (Scope.OPERATE,),
+        "shop": (Scope.READ_PAGES,),
+        "tv": (Scope.READ_PAGES, Scope.WRITE_EVENTS),
+    }
+    keys = {name: {"Authorization": f"Bearer {add_key(path, name, given)}"} for name, given in scopes.items()}
+    with EmbeddedCluster() as cluster:
+        stand = Stand(cluster, path.parent)
+        stand.settings = stand.settings.model_copy(update={"serve": ServeSettings(keys=path)})
+        with served(stand, model=False) as client:
+            yield client, stand, keys
+
+
+def test_who_may_not_act_is_offered_nothing_and_refused(guarded: tuple[TestClient, Stand, Keys]) -> None:
     """A key for insights sees experiments and rules without a button; the log names the key that acts."""
-    path = tmp_path / "keys.json"
-    looks = {"Authorization": f"Bearer {add_key(path, 'content', (Scope.READ_INSIGHTS,))}"}
-    acts = {"Authorization": f"Bearer {add_key(path, 'olga', (Scope.OPERATE,))}"}
-    stand.settings = stand.settings.model_copy(update={"serve": ServeSettings(keys=path)})
-    with served(stand, model=False) as client:
-        assert client.post(HERE, data=TRIAL, headers=acts, follow_redirects=False).status_code == 303
-        for where in (HERE, "/console/rules"):
-            assert 'method="post" action="/console' not in client.get(where, headers=looks).text
-            assert 'method="post" action="/console' in client.get(where, headers=acts).text
-            assert client.post(where, data=EXCLUDE, headers=looks).status_code == 403
-        for step in ("start", "stop", "roll-out", "roll-back"):
-            assert client.post(f"{HERE}/trial/{step}", headers=looks).status_code == 403
-        log = " ".join(client.get("/console/access", headers=acts).text.split())
-        assert client.get("/console/access", headers=looks).status_code == 403
+    client, stand, keys = guarded
+    looks, acts = keys["content"], keys["olga"]
+    assert client.post(HERE, data=TRIAL, headers=acts, follow_redirects=False).status_code == 303
+    for where in (HERE, "/console/rules"):
+        assert 'method="post" action="/console' not in client.get(where, headers=looks).text
+        assert 'method="post" action="/console' in client.get(where, headers=acts).text
+        assert client.post(where, data=EXCLUDE, headers=looks).status_code == 403
+    for step in ("start", "stop", "roll-out", "roll-back"):
+        assert client.post(f"{HERE}/trial/{step}", headers=looks).status_code == 403
+    log = " ".join(client.get("/console/access", headers=acts).text.split())
+    assert client.get("/console/access", headers=looks).status_code == 403
     assert re.search(r"olga.*?over HTTP.*?experiment: create.*?#trial.*?>trial<.*?done", log)
     assert "You are <b>olga</b>" in log
     assert "<td>content</td><td>read:insights</td>" in log
@@ -224,17 +247,12 @@ def test_who_may_not_act_is_offered_nothing_and_refused(stand: Stand, tmp_path: 
     assert (record.actor, record.via, record.action) == ("olga", AuditVia.HTTP, AuditAction.EXPERIMENT_CREATE)
 
 
-def test_who_may_only_read_pages_is_offered_no_button(stand: Stand, tmp_path: Path) -> None:
+def test_who_may_only_read_pages_is_offered_no_button(guarded: tuple[TestClient, Stand, Keys]) -> None:
     """Neither a button that posts an event, nor a link to what the key does not open."""
-    path = tmp_path / "keys.json"
-    reads = {"Authorization": f"Bearer {add_key(path, 'shop', (Scope.READ_PAGES,))}"}
-    both = (Scope.READ_PAGES, Scope.WRITE_EVENTS)
-    acts = {"Authorization": f"Bearer {add_key(path, 'tv', both)}"}
-    stand.settings = stand.settings.model_copy(update={"serve": ServeSettings(keys=path)})
-    with served(stand, model=False) as client:
-        page = client.get("/watch/ada", headers=reads).text
-        detail = client.get("/watch/ada/titles/tide", headers=reads).text
-        whole = client.get("/watch/ada", headers=acts).text
+    client, _, keys = guarded
+    page = client.get("/watch/ada", headers=keys["shop"]).text
+    detail = client.get("/watch/ada/titles/tide", headers=keys["shop"]).text
+    whole = client.get("/watch/ada", headers=keys["tv"]).text
     for text in (page, detail):
         assert not re.search(r'name="action"|hx-post|data-impressions|href="/console', text)
     assert 'hx-get="/watch/ada/titles/tide' in page

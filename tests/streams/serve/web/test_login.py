@@ -14,15 +14,24 @@ from tests.streams.serve.stand import Stand
 TOKEN = "a-token-of-" + "sixteen"
 
 
-@pytest.fixture
-def guarded(stand: Stand) -> Iterator[TestClient]:
-    """Give a browser's client of a server with a token."""
+@pytest.fixture(scope="module")
+def server(shared_stand: Stand) -> Iterator[TestClient]:
+    """Give a client of a server with a token."""
     serve = ServeSettings(token=SecretStr(TOKEN))
-    stand.settings = stand.settings.model_copy(update={"serve": serve})
-    with served(stand) as client:
+    shared_stand.settings = shared_stand.settings.model_copy(update={"serve": serve})
+    with served(shared_stand) as client:
         client.headers.update({"Accept": "text/html", "Origin": "http://127.0.0.1"})
-        client.app.state.keys.failures = RateLimits(0.0)  # any number of wrong keys
         yield client
+
+
+@pytest.fixture
+def guarded(server: TestClient) -> TestClient:
+    """Give a browser's client that has not signed in, and may be wrong as often as it likes."""
+    server.cookies.clear()
+    keys = server.app.state.keys
+    keys.failures = RateLimits(0.0)
+    keys._used.clear()  # who has given the right key may go on
+    return server
 
 
 def test_the_token_opens_and_signing_out_closes(guarded: TestClient) -> None:

@@ -4,6 +4,7 @@ To look at the pictures, say where they go: ``NEARLINE_NIGHTLY=1 PICTURES_FOLDER
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from schemas.pages import Item, Row
 from schemas.rules import BusinessRule, PinRow, RuleKind
 from tests.streams.serve.api.test_experiments import fill as fill_experiments
 from tests.streams.serve.api.test_insights import fill as fill_insights
+from tests.streams.serve.conftest import listening_server
 from tests.streams.serve.stand import Stand, page
 from tests.streams.serve.web.browsers import NEEDS_BROWSER, until
 from tests.streams.serve.web.looks import contrasts, emulated, screenshot
@@ -34,12 +36,16 @@ PAGES = {
     "experiments": "/console/experiments", "rules": "/console/rules",
     "preview": "/console/preview?viewer=ada&rule=launch", "dead-letters": "/console/dead-letters",
     "topics": "/console/topics", "model": "/console/model", "access": "/console/access", "docs": "/docs",
-    "nothing": "/nothing",
+    "nothing": "/nothing", "detail": "/watch/ada",
 }  # fmt: skip
-PAINTED = (
-    "document.querySelectorAll('.hero > img, .cover img').forEach(one => { one.style.filter = arguments[0] })"
+DETAIL = "detail"
+"""The page on which a title is opened."""
+OPENED = "document.querySelectorAll('details').forEach(one => { one.open = true; })"
+BLACK, WHITE = (
+    f"document.querySelectorAll('.hero > img, .cover img').forEach(one => {{ one.style.filter = '{paint}' }})"
+    for paint in ("brightness(0)", "brightness(100)")
 )
-"""Paints all artwork: what no artwork can exceed."""
+"""Paint all artwork: what no artwork can exceed."""
 
 LOADED = """return [...document.images].every(one => {
     const at = one.getBoundingClientRect();
@@ -50,6 +56,10 @@ LOADED = """return [...document.images].every(one => {
 CUT = """return [...document.querySelectorAll('h1')]
     .filter(one => one.scrollHeight > one.clientHeight + 1).map(one => one.textContent)"""
 """Headings that do not fit."""
+
+ENDLESS = """return document.getAnimations()
+    .filter(one => one.effect.getComputedTiming().endTime === Infinity).map(one => one.animationName)"""
+"""Movements that do not end: each keeps the viewer's processor busy for as long as the page is open."""
 
 pytestmark = [pytest.mark.slow, NEEDS_BROWSER]
 
@@ -80,32 +90,37 @@ def _rich(stand: Stand) -> None:
     stand.put(topics.HOME, "ada", encode(msgspec.structs.replace(page("ada", 7, "Crime"), rows=rows)))
 
 
+@pytest.fixture(scope="module")
+def rich(site: tuple[str, Stand]) -> str:
+    """Give the address of the server once there is something on every page."""
+    _rich(site[1])
+    return site[0]
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_texts_over_artwork_have_contrast(
-    listening: tuple[str, Stand], browser: webdriver.Chrome, scheme: str, width: int
+    rich: str, browser: webdriver.Chrome, scheme: str, width: int
 ) -> None:
     """Over white and over black, which bound every artwork; on the first pick and on the cards."""
-    address, stand = listening
-    _rich(stand)
     with emulated(browser, width, 1_400, scheme):
-        for paint in ("brightness(0)", "brightness(100)"):
-            browser.get(f"{address}/watch/ada")
-            until(browser, lambda b: "Crime" in b.find_element(By.CSS_SELECTOR, "h1").text)
-            browser.execute_script(PAINTED, paint)
-            found = contrasts(browser, ".hero-text, .cover")
-            assert len(found) > 6
-            weak = [one for one in found if one[2] < (LEAST_LARGE if one[1] else LEAST)]
-            assert weak == [], (paint, weak)
+        until(browser, lambda b: _shows_riches(b, rich))
+        found = contrasts(browser, ".hero-text, .cover", BLACK, WHITE)
+    assert len(found) > 6
+    weak = [one for one in found if one[2] < (LEAST_LARGE if one[1] else LEAST)]
+    assert weak == []
 
 
-def test_buttons_of_a_phone_can_be_pressed(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
+def _shows_riches(browser: webdriver.Chrome, address: str) -> bool:
+    """Load a viewer's page; return whether the server has what was written."""
+    browser.get(f"{address.removesuffix('/')}/watch/ada")
+    return "Crime" in browser.find_element(By.CSS_SELECTOR, "h1").text
+
+
+def test_buttons_of_a_phone_can_be_pressed(rich: str, browser: webdriver.Chrome) -> None:
     """Like, dislike and skip are there, on the first pick and on cards, 44 points in size."""
-    address, stand = listening
-    _rich(stand)
     with emulated(browser, 390, 844, "light"):
-        browser.get(f"{address}/watch/ada")
-        until(browser, lambda b: "Crime" in b.find_element(By.CSS_SELECTOR, "h1").text)
+        until(browser, lambda b: _shows_riches(b, rich))
         for within in (".hero", "#rows .card"):
             for action in ("up", "down", "skip"):
                 button = browser.find_element(By.CSS_SELECTOR, f"{within} button[value={action}]")
@@ -119,30 +134,39 @@ def test_buttons_of_a_phone_can_be_pressed(listening: tuple[str, Stand], browser
         assert small == []
 
 
+@pytest.fixture(scope="module")
+def pages(rich: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Give the address of each page; the form to sign in is that of a server with a token."""
+    with listening_server(tmp_path_factory.mktemp("token"), token="a-token-of-" + "sixteen") as (guarded, _):
+        yield {name: f"{rich}{path}" for name, path in PAGES.items()} | {"sign-in": f"{guarded}/login"}
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_page_looks_right(
-    listening: tuple[str, Stand], browser: webdriver.Chrome, tmp_path: Path, scheme: str, width: int
+    pages: dict[str, str], browser: webdriver.Chrome, tmp_path: Path, scheme: str, width: int
 ) -> None:
-    """Nothing is wider than the screen, and every text has its contrast; a picture of each page is kept."""
-    address, stand = listening
-    _rich(stand)
+    """Nothing is wider than the screen or moves for ever, every text has its contrast; pictures are kept."""
     folder = Path(os.environ.get("PICTURES_FOLDER") or tmp_path)
     folder.mkdir(exist_ok=True)
     bad = []
     with emulated(browser, width, 2_400, scheme):
-        for name, path in PAGES.items():
-            browser.get(f"{address}{path}")
-            browser.execute_script(
-                "document.querySelectorAll('details').forEach(one => { one.open = true; })"
-            )
+        until(browser, lambda b: _shows_riches(b, pages["viewers"]))
+        for name, address in pages.items():
+            browser.get(address)
+            browser.execute_script(OPENED)
+            if name == DETAIL:
+                browser.find_element(By.CSS_SELECTOR, "#rows .cover").click()
+                until(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "#dialog h2"))
             until(browser, lambda b: b.execute_script(LOADED))
             (folder / f"{name}-{scheme}-{width}.png").write_bytes(screenshot(browser, whole=True))
             if browser.execute_script("return document.documentElement.scrollWidth") > width:
                 bad.append((name, "wider than the screen"))
             bad += [(name, "cut", text) for text in browser.execute_script(CUT)]
-            weak = [one for one in contrasts(browser, "body") if one[2] < (LEAST_LARGE if one[1] else LEAST)]
+            bad += [(name, "moves for ever", one) for one in browser.execute_script(ENDLESS)]
+            within = "#dialog" if name == DETAIL else "body"
+            weak = [one for one in contrasts(browser, within) if one[2] < (LEAST_LARGE if one[1] else LEAST)]
             bad += [(name, *one) for one in weak]
     browser.get_log("browser")  # Chromium logs the 404 of the page that is not there
     assert bad == []

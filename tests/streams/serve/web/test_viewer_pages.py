@@ -1,6 +1,7 @@
 """The page as HTML: what is on it, what its buttons do, and that nothing of a viewer is taken for markup."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
@@ -8,13 +9,39 @@ from msgspec import structs
 
 from schemas import Tags, Title, topics
 from schemas.codec import decode_event, encode
-from schemas.events import Impression, MyList, Play, Rate, Search, Select, Skip, Stop
+from schemas.events import Event, Impression, MyList, Play, Rate, Search, Select, Skip, Stop
 from schemas.pages import Category
 from streams.config.settings import ServeSettings
 from streams.serve.web.page_events import ACTIONS, event_of
 from streams.serve.web.posters import draw
 from tests.streams.serve.conftest import served
 from tests.streams.serve.stand import Stand, page
+
+
+@pytest.fixture(scope="module")
+def shared(shared_stand: Stand) -> Iterator[TestClient]:
+    """Give a client of a server whose tests each have a viewer: Bob has categories, Cy artwork, draws, a trailer."""
+    home = page("bob", 1, "engine", "tide")
+    named = (("genre:Comedy", "Comedies"), ("mood:tender", "Tender <titles>"))
+    chips = tuple(Category(tag=tag, title=title, score=0.5) for tag, title in named)
+    shared_stand.put(topics.HOME, "bob", encode(structs.replace(home, categories=chips)))
+
+    home = page("cy", 1, "engine", "tide", "coast")
+    sure, artwork, drawn = home.rows[0].items
+    items = (
+        sure,
+        structs.replace(artwork, artwork="a", propensity=0.25),
+        structs.replace(drawn, propensity=1e-5, trailer="cut 2"),
+    )
+    rows = (structs.replace(home.rows[0], items=items),)
+    shared_stand.put(topics.HOME, "cy", encode(structs.replace(home, rows=rows)))
+    with served(shared_stand) as client:
+        yield client
+
+
+def _events(stand: Stand, viewer: str) -> list[Event]:
+    """Return the events of a viewer."""
+    return [decode_event(one.value()) for one in stand.events() if one.key() == viewer.encode()]
 
 
 def test_a_viewers_page_has_its_rows_in_order(reader: TestClient) -> None:
@@ -28,23 +55,16 @@ def test_a_viewers_page_has_its_rows_in_order(reader: TestClient) -> None:
     assert reader.get("/watch/ada/rows").text.strip() in text
 
 
-def test_categories_are_links_in_the_order_of_the_page(stand: Stand) -> None:
+def test_categories_are_links_in_the_order_of_the_page(shared: TestClient) -> None:
     """Each leads to what a search for it finds; a page without them has no such list."""
-    home = page("bob", 1, "engine", "tide")
-    named = (("genre:Comedy", "Comedies"), ("mood:tender", "Tender <titles>"))
-    chips = tuple(Category(tag=tag, title=title, score=0.5) for tag, title in named)
-    stand.put(topics.HOME, "bob", encode(structs.replace(home, categories=chips)))
-    with served(stand) as reader:
-        assert 'aria-label="Categories"' not in reader.get("/watch/ada").text
-        text = reader.get("/watch/bob").text
-        links = re.findall(
-            r'<li><a href="(.*?)">(.*?)</a></li>', text[text.index('aria-label="Categories"') :]
-        )
-        assert links == [
-            ("/watch/bob?q=Comedy", "Comedies"),
-            ("/watch/bob?q=tender", "Tender &lt;titles&gt;"),
-        ]
-        assert "1 for “Comedy”" in reader.get(links[0][0]).text
+    assert 'aria-label="Categories"' not in shared.get("/watch/ada").text
+    text = shared.get("/watch/bob").text
+    links = re.findall(r'<li><a href="(.*?)">(.*?)</a></li>', text[text.index('aria-label="Categories"') :])
+    assert links == [
+        ("/watch/bob?q=Comedy", "Comedies"),
+        ("/watch/bob?q=tender", "Tender &lt;titles&gt;"),
+    ]
+    assert "1 for “Comedy”" in shared.get(links[0][0]).text
 
 
 def test_a_cold_start_page_has_a_note(reader: TestClient) -> None:
@@ -91,18 +111,18 @@ def test_a_button_is_the_event_that_a_player_would_send(
     assert set(ACTIONS) == {"select", "play", "finish", "skip", "up", "down", "list"}
 
 
-def test_a_pressed_button_is_on_the_topic(client: TestClient, stand: Stand) -> None:
+def test_a_pressed_button_is_on_the_topic(shared: TestClient, shared_stand: Stand) -> None:
     """With htmx it answers with a word, without it with the page; nonsense is a problem and no event."""
     form = {"title_id": "tide", "action": "up"}
-    answer = client.post("/watch/ada/act", data=form, headers={"HX-Request": "true"})
+    answer = shared.post("/watch/ada/act", data=form, headers={"HX-Request": "true"})
     assert (answer.status_code, "You like Paper Tide" in answer.text) == (200, True)
-    answer = client.post("/watch/ada/act", data=form, follow_redirects=False)
+    answer = shared.post("/watch/ada/act", data=form, follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/watch/ada")
-    opened = client.post("/watch/ada/titles/tide?v=art-1&list_id=0-1-1&row=0&slot=1")
+    opened = shared.post("/watch/ada/titles/tide?v=art-1&list_id=0-1-1&row=0&slot=1")
     assert "<h2>Paper Tide</h2>" in opened.text
-    assert client.post("/watch/ada/titles/tide?row=-1").status_code == 422
+    assert shared.post("/watch/ada/titles/tide?row=-1").status_code == 422
     searched = form | {"query": "papr", "found": "1"}
-    assert client.post("/watch/ada/act", data=searched).status_code == 200
+    assert shared.post("/watch/ada/act", data=searched).status_code == 200
     for wrong in (
         {},
         form | {"action": "x"},
@@ -110,11 +130,11 @@ def test_a_pressed_button_is_on_the_topic(client: TestClient, stand: Stand) -> N
         form | {"list_id": "l", "row": "x"},
         form | {"query": "tide"},
     ):
-        assert client.post("/watch/ada/act", data=wrong).status_code == 422
+        assert shared.post("/watch/ada/act", data=wrong).status_code == 422
     assert (
-        client.post("/watch/ada/act", data=form, headers={"Origin": "http://evil.example"}).status_code == 403
+        shared.post("/watch/ada/act", data=form, headers={"Origin": "http://evil.example"}).status_code == 403
     )
-    found = [decode_event(message.value()) for message in stand.events()]
+    found = _events(shared_stand, "ada")
     assert [(type(event), event.viewer_id) for event in found] == [
         (Rate, "ada"),
         (Rate, "ada"),
@@ -124,7 +144,7 @@ def test_a_pressed_button_is_on_the_topic(client: TestClient, stand: Stand) -> N
     ]
 
 
-def test_what_was_seen_is_on_the_topic_once(client: TestClient, stand: Stand) -> None:
+def test_what_was_seen_is_on_the_topic_once(shared: TestClient, shared_stand: Stand) -> None:
     """Each with its place; repeated it has the same id, and what the contract refuses is no event."""
     one = {
         "list_id": "0-1-1",
@@ -136,7 +156,7 @@ def test_what_was_seen_is_on_the_topic_once(client: TestClient, stand: Stand) ->
     }
     other = {"list_id": "0-1-1", "row": 0, "slot": 0, "title_id": "engine", "arm": "x/y", "propensity": 0.01}
     for _ in range(2):
-        assert client.post("/watch/ada/seen", json=[one, other]).status_code == 204
+        assert shared.post("/watch/eve/seen", json=[one, other]).status_code == 204
     for wrong in (
         {},
         [one | {"row": -1}],
@@ -145,9 +165,9 @@ def test_what_was_seen_is_on_the_topic_once(client: TestClient, stand: Stand) ->
         [{}],
         [one] * 41,
     ):
-        assert client.post("/watch/ada/seen", json=wrong).status_code == 422
-    assert client.post("/watch/ada/seen", content=b"\xff").status_code == 422
-    found = [decode_event(message.value()) for message in stand.events()]
+        assert shared.post("/watch/eve/seen", json=wrong).status_code == 422
+    assert shared.post("/watch/eve/seen", content=b"\xff").status_code == 422
+    found = _events(shared_stand, "eve")
     assert len(found) == 4
     assert len({event.event_id for event in found}) == 2
     seen = [event for event in found if isinstance(event, Impression)]
@@ -157,25 +177,14 @@ def test_what_was_seen_is_on_the_topic_once(client: TestClient, stand: Stand) ->
     }
 
 
-def test_a_page_has_the_propensities_and_trailers_of_its_items(stand: Stand) -> None:
+def test_a_page_has_the_propensities_and_trailers_of_its_items(shared: TestClient) -> None:
     """What `seen.js` reads: the item's propensity, as the page has it; nothing where it is sure.
 
     Where the page names a trailer, the address of the title's details has it.
     """
-    home = page("bob", 1, "engine", "tide", "coast")
-    sure, artwork, drawn = home.rows[0].items
-    items = (
-        sure,
-        structs.replace(artwork, artwork="a", propensity=0.25),
-        structs.replace(drawn, propensity=1e-5, trailer="cut 2"),
-    )
-    stand.put(
-        topics.HOME, "bob", encode(structs.replace(home, rows=(structs.replace(home.rows[0], items=items),)))
-    )
-    with served(stand) as reader:
-        text = reader.get("/watch/bob").text
+    text = shared.get("/watch/cy").text
     cards = re.findall(r'<article class="card".*?>', text)
-    details = re.findall(r'"(/watch/bob/titles/.*?)"', text[text.index('id="rows"') :])
+    details = re.findall(r'"(/watch/cy/titles/.*?)"', text[text.index('id="rows"') :])
     assert [re.findall(r"&t=(.*?)&", address) for address in details] == [[], [], ["cut%202"]]
     chances = [re.findall(r'data-chance="(.*?)"', card) for card in cards]
     assert [[float(one) for one in found] for found in chances] == [[], [0.25], [1e-5]]
