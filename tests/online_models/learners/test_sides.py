@@ -171,6 +171,25 @@ def test_what_changed_is_what_is_published() -> None:
     assert len(changed) < 60
 
 
+def test_rows_for_drift_alone_are_a_quarter_of_the_named_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that names many titles writes few others: the replicas read every row."""
+    monkeypatch.setattr(title_side, "MOST_DRIFTED", 4)
+    table = TitleTable(EAGER)
+    viewers, titles = ViewerSide(table, Catalog(table)), TitleSide(table)
+    every = [(f"v{n}", f"t{n}", 1, 1.0) for n in range(60)]
+    signals, _ = viewers.observe(viewers.feedback(columns(every, 0)))
+    titles.absorb(signals)
+    table.pack(titles.take_changed())
+    table.load_tags(TagRows(["genre:Drama"], np.ones((1, EAGER.width + 2), np.float32)))
+    signals, _ = viewers.observe(
+        viewers.feedback(columns([(f"w{n}", f"t{n}", 1, 1.0) for n in range(32)], 60))
+    )
+    titles.absorb(signals)
+    named = {*map(table.row, (f"t{n}" for n in range(32)))}
+    assert len({*table.changed().tolist()} - named) > 8
+    assert len({*titles.take_changed().tolist()} - named) == 8
+
+
 def test_of_what_drifted_the_farthest_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """What signals and labels name is written each time; of the rest a few, until nothing is left."""
     monkeypatch.setattr(title_side, "MOST_DRIFTED", 4)

@@ -7,17 +7,27 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from online_models.learners.title_side import DRIFTED_SHARE as SHARE_OF_NAMED
 from online_models.learners.title_side import MOST_DRIFTED
 from streams.errors import SettingsError
 from streams.ops.plan.constants import SHIPPED, Constants, Range
-from streams.ops.plan.model import DRIFTED, USE, Demand, changed_titles, needs, plan, sensitivities
+from streams.ops.plan.model import (
+    DRIFTED,
+    DRIFTED_SHARE,
+    USE,
+    Demand,
+    changed_titles,
+    needs,
+    plan,
+    sensitivities,
+)
 
 BIG = Demand(viewers=20_000_000, titles=300_000, events_per_s=80_000.0)
 
 
 def test_rows_for_replicas_are_those_of_the_titles_stage() -> None:
     """The plan knows how many rows are written for drift alone, and loads no kernel for it."""
-    assert DRIFTED == MOST_DRIFTED
+    assert (DRIFTED, DRIFTED_SHARE) == (MOST_DRIFTED, SHARE_OF_NAMED)
 
 
 def test_the_network_of_replicas_grows_with_workers() -> None:
