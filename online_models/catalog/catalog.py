@@ -166,6 +166,7 @@ class Catalog:
         self._rules = RuleSet()
         self._version = 0
         self._guards = _Guards()
+        self._watched: tuple[tuple[int, int, int], int] = ((-1, 0, 0), 0)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__ | {"_guards": _Guards()}  # derived, so not part of the state
@@ -332,13 +333,27 @@ class Catalog:
         It is valid from the last beginning or end of a window or rule to the next.
         """
         guards = self._guards
-        state = (self._version, len(self.titles), int(self.titles.arrays.size[1]))
+        state = self._state_of_guards()
         if guards.state != state or not guards.since <= now_ms < guards.until:
             moments = np.concatenate((self._start, self._end, np.array(self._rules.moments, np.int64)))
             since = int(moments.max(where=moments <= now_ms, initial=-_FOREVER))
             until = int(moments.min(where=moments > now_ms, initial=_FOREVER))
             guards = self._guards = _Guards(state, since, until, matched=self._matched(now_ms))
         return guards
+
+    def _state_of_guards(self) -> tuple[int, int, int]:
+        """Return version, number of titles, and how many watched titles have no record.
+
+        Those with a record may be listed whether they are watched or not. So the first watch of one changes
+        no guard: of 200,000 titles a guard takes 4 ms.
+        """
+        n, arrays = len(self.titles), self.titles.arrays
+        watched = (self._version, n, int(arrays.size[1]))
+        if self._watched[0] != watched:
+            without = np.ones(n, np.bool_)
+            without[: self._listed.size] = self._listed[:n] == 0
+            self._watched = watched, int(np.count_nonzero(arrays.counts[np.flatnonzero(without), 0]))
+        return self._version, n, self._watched[1]
 
     def _matched(self, now_ms: int) -> list[MatchedRule]:
         rules = self._rules.at(now_ms)

@@ -74,6 +74,24 @@ def test_withdrawn_before_it_was_met(guards: Catalog) -> None:
     assert allowed(guards) == set()
 
 
+def test_the_first_watch_of_a_title_with_a_record_changes_no_guard(guards: Catalog) -> None:
+    """Of a large catalog a guard takes milliseconds; one without a record may be listed from then on."""
+    guards.put(Title(title_id="known"))
+    guards.titles.intern(["other"])
+    arrays, about = guards.titles.arrays, {"limit": NO_LIMIT, "country": 0, "now_ms": 0}
+
+    def watch(row: int) -> None:
+        arrays.counts[row, 0], arrays.active[arrays.size[1]] = 1, row
+        arrays.size[1] += 1
+
+    before = guards.guard(**about)[0]
+    watch(0)
+    assert guards.guard(**about)[0] is before
+    assert allowed(guards) == {"known"}
+    watch(1)
+    assert allowed(guards) == {"known", "other"}
+
+
 def test_a_first_positive_lists_a_title(guards: Catalog) -> None:
     """A title that nobody put in the catalog shows once it was liked, and the guards notice."""
     guards.titles.intern(["a"])
