@@ -20,7 +20,7 @@ from tests.streams.serve.stand import Stand, page
 
 @pytest.fixture(scope="module")
 def shared(shared_stand: Stand) -> Iterator[TestClient]:
-    """Give a client of a server whose tests each have a viewer: Bob has categories, Cy artwork, draws, a trailer."""
+    """Give a client of one server: Bob has categories, Cy artwork, draws and a trailer."""
     home = page("bob", 1, "engine", "tide")
     named = (("genre:Comedy", "Comedies"), ("mood:tender", "Tender <titles>"))
     chips = tuple(Category(tag=tag, title=title, score=0.5) for tag, title in named)
