@@ -292,6 +292,7 @@ def _conclude(console: "Console", summary: "ImportSummary", faults: "Faults") ->
     if summary.outside_catalog:
         console.print(
             f"[yellow]{summary.outside_catalog:,} of {summary.titles:,} titles are not in the catalog[/]: "
-            "they are learned, but not shown; if these are most, the ids of the two files differ",
+            "they are learned, and shown by their id to viewers without an age limit; if these are most, the "
+            "ids of the two files differ",
             soft_wrap=True,
         )

@@ -329,11 +329,14 @@ def test_the_next_file_may_have_the_same_name(tmp_path: Path, capsys: pytest.Cap
 
 @pytest.mark.usefixtures("settings")
 def test_ids_that_no_title_has_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where history and catalog have different ids, the summary says so."""
+    """Where history and catalog have different ids, the summary says so, and what becomes of the titles."""
     _import(capsys, "catalog", str(_catalog(tmp_path / "titles.csv")))
     (tmp_path / "watches.csv").write_text("user,item,time\nada,7,1700000000\nada,t7,1700000001\n")
-    done = _import(capsys, "history", "watches.csv")
+    assert main(["import", "history", "watches.csv", "--yes", "--json", "-"]) == 0
+    said = capsys.readouterr()
+    done = json.loads(said.out)
     assert (done["titles"], done["titles_outside_catalog"]) == (2, 1)
+    assert "shown by their id to viewers without an age limit" in " ".join(said.err.split())
 
 
 def test_no_broker_is_code_3(nowhere: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
