@@ -30,12 +30,14 @@ for (const one of document.querySelectorAll(arguments[0])) {
     }
 }
 for (const field of document.querySelectorAll(":is(input, textarea)[placeholder]")) {
-    const rect = field.getBoundingClientRect(), style = getComputedStyle(field, "::placeholder");
+    const rect = field.getBoundingClientRect(), box = getComputedStyle(field);
+    const [left, right, top, bottom] = ["Left", "Right", "Top", "Bottom"].map(
+        (side) => parseFloat(box[`padding${side}`]) + parseFloat(box[`border${side}Width`]));
+    const x = rect.left + left, y = rect.top + top;
     if (field.value || !within(rect) || !field.closest(arguments[0])) continue;
-    const [x, y] = [rect.left + 8, rect.top + 8];
-    if (document.elementFromPoint(x, y) !== field) continue;
-    out.push({text: field.placeholder, color: style.color, large: false, x, y, width: rect.width - 16,
-        height: rect.height - 16});
+    if (document.elementFromPoint(x + 1, y + 1) !== field) continue;
+    out.push({text: field.placeholder, color: getComputedStyle(field, "::placeholder").color, large: false,
+        x, y, width: rect.width - left - right, height: rect.height - top - bottom});
 }
 return out;
 """
