@@ -1,7 +1,7 @@
 """Where a benchmark runs: the broker, the cores, a folder for state."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,15 @@ FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that make OpenBLAS use another processor's kernels (Haswell's cost 1.6x here)."""
 
 TICK = os.sysconf("SC_CLK_TCK")
+
+
+COMPILERS = ("C1 CompilerThre", "C2 CompilerThre")
+"""Names of the threads in which a JVM compiles, as the kernel cuts them."""
+
+
+def _seconds(stats: Sequence[str]) -> float:
+    """Return the CPU of processes or threads by what the kernel says of them, their names cut off."""
+    return sum(float(ticks) for stat in stats for ticks in stat.split()[11:13]) / TICK
 
 
 class Bench:
@@ -56,7 +65,16 @@ class Bench:
     def broker_cpu(self) -> float:
         """Return the seconds of CPU that the broker has used; 0 for a cluster that is not ours."""
         stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2] for pid in self._broker_pids]
-        return sum(float(ticks) for stat in stats for ticks in stat.split()[11:13]) / TICK
+        return _seconds(stats)
+
+    def compiler_cpu(self) -> float:
+        """Return how much of :meth:`broker_cpu` went into compiling Java: half in a broker's first minute."""
+        threads = []
+        for task in (task for pid in self._broker_pids for task in Path(f"/proc/{pid}/task").iterdir()):
+            with suppress(OSError):  # it has ended
+                threads.append((task / "stat").read_text().partition("(")[2])
+        compilers = [one for one in threads if one.startswith(COMPILERS)]
+        return _seconds([one.rpartition(")")[2] for one in compilers])
 
     def state(self, name: str) -> Path:
         """Return a folder for a worker."""

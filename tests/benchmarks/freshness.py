@@ -50,12 +50,18 @@ def freshness(bench: Bench) -> dict[str, Any]:
     make_topics(settings)
     produce(settings, KNOWN)
     out: dict[str, Any] = {"freshness_ms": {}, "lists_per_s": {}, "cores": {}, "events_per_batch": {}}
-    out |= {"broker_cores": {}, "way_of_an_event_ms": {}, "batches_ms": {}, "cpu_us_per_event": {}}
+    out |= {
+        "broker_cores": {},
+        "compiler_cores": {},
+        "way_of_an_event_ms": {},
+        "batches_ms": {},
+        "cpu_us_per_event": {},
+    }
     state = bench.state("freshness")
     with bench.shared(), MeteredWorker(settings, state, bench.cores, EVERY_LIST) as worker:
         last = worker.answered(KNOWN, learned=True)
         for rate in RATES:
-            first, broker = last, bench.broker_cpu()
+            first, broker, compiler = last, bench.broker_cpu(), bench.compiler_cpu()
             waits, seconds = _at(settings, rate)
             last = worker.look()
             p50, p99 = np.percentile(waits, (50, 99)).tolist()
@@ -63,6 +69,7 @@ def freshness(bench: Bench) -> dict[str, Any]:
             out["lists_per_s"][str(rate)] = round(len(waits) / seconds)
             out["cores"][str(rate)] = round(last.cpu_since(first) / SECONDS, 2)
             out["broker_cores"][str(rate)] = round((bench.broker_cpu() - broker) / SECONDS, 2)
+            out["compiler_cores"][str(rate)] = round((bench.compiler_cpu() - compiler) / SECONDS, 2)
             out["events_per_batch"][str(rate)] = round(last.events_since(first) / last.batches_since(first))
             out["way_of_an_event_ms"][str(rate)] = last.delays_since(first)
             out["batches_ms"][str(rate)] = last.waits_since(first)

@@ -72,6 +72,7 @@ STEPS: list[tuple[Any, str, str]] = [
 TURNS: list[tuple[Any, str, str]] = [
     (GuardedStep, "compute", "step"),
     (Transactions, "commit", "transaction"),
+    (Transactions, "_attempt", "answers of the broker"),
     (Store, "write", "store"),
     (Partition, "process_next", "batch"),
 ]
