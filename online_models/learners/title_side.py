@@ -17,7 +17,7 @@ from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.learners.factorization import SMALL, draw_negatives, next_stamp, scratch, softmax_gradient
 from online_models.learners.stale_steps import StaleSteps, StepCounts, renew
 from online_models.learners.tag_vectors import learn_tags, move_tags
-from online_models.tables.derived_columns import count_positives, is_stale
+from online_models.tables.derived_columns import count_positives, is_stale, update_prior
 from online_models.tables.hashing import below, fill_shards, mix
 from online_models.tables.history import share_of, title_of
 from online_models.tables.layout import DAY_MS, F8, I4, I8, U8, Int, Params, Real, Scratch, Signals, Titles
@@ -183,6 +183,7 @@ def change_weight(titles: Titles, params: Params, signals: Signals, i: int, kind
         titles.watches[t] = max(titles.watches[t] + w, 0.0)
         titles.norm[t] = np.float32(max(titles.watches[t], 1.0) ** -params.alpha)
         count(titles, params, t, w, signals.at[i])
+    update_prior(titles, params, t)
 
 
 @jit

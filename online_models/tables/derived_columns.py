@@ -3,7 +3,7 @@
 import numpy as np
 
 from online_models.jit import jit, jit_no_alloc
-from online_models.tables.layout import TAGS, Params, Titles
+from online_models.tables.layout import I4, TAGS, Params, Titles
 
 TINY = 1e-6
 """Least movement of a tag vector that is added to its titles."""
@@ -46,10 +46,10 @@ def publish_tags(titles: Titles, params: Params) -> None:
 
 
 STALE = 50
-"""``Titles.prior`` is stale when more than one in so many positives is new to it."""
+"""``Titles.totals`` are stale when more than one in so many positives is new to them."""
 
 FEW = 3
-"""And when more positives are new to it than one for so many active titles: early on a fiftieth is few."""
+"""And when more positives are new to them than one for so many active titles: early on a fiftieth is few."""
 
 SEASON = 2
 """Index of the half-life that the trending feature uses: a week."""
@@ -64,45 +64,68 @@ BACKOFF = 0.55
 """Exponent of the popularity by which co-watch shares are discounted: the power of popularity that the
 similarity leaves in (1 - alpha). HR@10 of the blend: .198 without, .201 with."""
 
+BY_TREND, BY_WATCHES, MEAN, NEWEST = range(4)
+"""Places of ``Titles.totals``: factors that turn counters into shares times the active titles, the share of
+all outcomes that are no rejections, and the time to which counters decay."""
+
 
 @jit_no_alloc
-def refresh_prior(titles: Titles, params: Params) -> None:
-    """Write ``Titles.prior``: four numbers a title.
+def update_prior(titles: Titles, params: Params, j: int) -> None:
+    """Write a title's row of ``Titles.prior``: four numbers.
 
     The first two are recent and all-time popularity, log(floor + n share_j): 0 for the average title,
     log(floor) for a title without watches. The third is the factor of a co-watch share: popularity **
     -BACKOFF. The fourth is satisfaction: the logarithm of the title's share of outcomes that are no
     rejections, over that of all titles, smoothed by ``EVIDENCE`` outcomes.
+
+    Shares are of the totals that `refresh_prior` has counted. So what is learned of a title moves its own row
+    at once, and no other: a lesson moves the lists of others by one title's popularity, and a refresh by how
+    the totals have changed, not by all lessons since the last one.
     """
-    size = titles.size[0]
+    prior, floor, totals, recent = titles.prior, np.float32(params.floor), titles.totals, np.float32(0.0)
+    if titles.trend[j, SEASON] > 0 and totals[BY_TREND] > 0:
+        gap = (titles.trend_at[j] - totals[NEWEST]) / params.half_lives_ms[SEASON]
+        recent = np.float32(min(totals[BY_TREND] * titles.trend[j, SEASON] * 2.0**gap, titles.size[1]))
+    prior[j, 0] = np.log(floor + recent)  # at most all watches: after a pause of months the gap is large
+    prior[j, 1] = np.log(floor + np.float32(totals[BY_WATCHES] * titles.watches[j]))
+    prior[j, 2] = np.exp(np.float32(-BACKOFF) * prior[j, 1])
+    mean, outcomes = totals[MEAN], titles.counts[j, 0] + titles.counts[j, 1]
+    kept = (titles.counts[j, 0] + EVIDENCE * mean) / (outcomes + EVIDENCE)
+    prior[j, SATISFACTION] = np.log(np.float32(kept / mean))
+
+
+@jit
+def update_priors(titles: Titles, params: Params, rows: I4) -> None:
+    """Write some titles' rows of ``Titles.prior`` (`update_prior`)."""
+    for j in rows:
+        update_prior(titles, params, j)
+
+
+@jit_no_alloc
+def refresh_prior(titles: Titles, params: Params) -> None:
+    """Write ``Titles.totals`` and all rows of ``Titles.prior``."""
+    size, totals = titles.size[0], titles.totals
     newest, trending, watched, n = np.int64(0), 0.0, 0.0, titles.size[1]
-    prior, floor = titles.prior, np.float32(params.floor)
     yes, no = 1e-9, 0.0  # not 0 / 0 without any outcome
     for j in range(size):
         newest = max(newest, titles.trend_at[j])
     for j in range(size):  # counters decay to one common time: that of the newest watch
         gap = (titles.trend_at[j] - newest) / params.half_lives_ms[SEASON]
-        prior[j, 0] = titles.trend[j, SEASON] * 2.0**gap
-        trending += prior[j, 0]
+        trending += titles.trend[j, SEASON] * 2.0**gap
         watched += titles.watches[j]
         yes += titles.counts[j, 0]
         no += titles.counts[j, 1]
-    by_trend = np.float32(n / trending) if trending > 0 else np.float32(0.0)
-    by_watches = np.float32(n / watched) if watched > 0 else np.float32(0.0)
-    mean = yes / (yes + no)
+    totals[BY_TREND] = n / trending if trending > 0 else 0.0
+    totals[BY_WATCHES] = n / watched if watched > 0 else 0.0
+    totals[MEAN], totals[NEWEST] = yes / (yes + no), newest
     for j in range(size):
-        prior[j, 0] = np.log(floor + by_trend * prior[j, 0])
-        prior[j, 1] = np.log(floor + by_watches * np.float32(titles.watches[j]))
-        prior[j, 2] = np.exp(np.float32(-BACKOFF) * prior[j, 1])
-        outcomes = titles.counts[j, 0] + titles.counts[j, 1]
-        kept = (titles.counts[j, 0] + EVIDENCE * mean) / (outcomes + EVIDENCE)
-        prior[j, SATISFACTION] = np.log(np.float32(kept / mean))
+        update_prior(titles, params, j)
     titles.size[3] = titles.size[2]
 
 
 @jit_no_alloc
 def is_stale(titles: Titles, more: int) -> bool:
-    """Whether `prior` is stale after so many more positives (`STALE` and `FEW`)."""
+    """Whether `totals` are stale after so many more positives (`STALE` and `FEW`)."""
     return bool(titles.size[2] + more - titles.size[3] > max(titles.size[3] // STALE, titles.size[1] // FEW))
 
 

@@ -73,7 +73,9 @@ class Titles(NamedTuple):
     changed: U1
     """[T] 1 where a counter, a neighbour or the vectors (by ``publish_drift``) changed since then."""
     prior: F4
-    """[T, 4] popularity and satisfaction (``derived_columns.refresh_prior``)."""
+    """[T, 4] popularity and satisfaction (``derived_columns``)."""
+    totals: F8
+    """[4] what ``prior`` compares a title with, as of its last refresh (``refresh_prior``)."""
     tags: NDArray[np.int16]
     """[T, TAGS] the title's tags, -1 after the last."""
     share: F4
@@ -85,7 +87,7 @@ class Titles(NamedTuple):
     tag_acc: F4
     """[G] AdaGrad accumulators of the tags."""
     size: I8
-    """[5] rows in use, active titles, positives, positives when ``prior`` was written, tag publications."""
+    """[5] rows in use, active titles, positives, positives when ``prior`` was refreshed, tag publications."""
 
 
 class Viewers(NamedTuple):

@@ -21,7 +21,7 @@ from online_models.config import BlendConfig, ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.tables import snapshots
 from online_models.tables.changed_rows import ChangedRows
-from online_models.tables.derived_columns import BACKOFF, count_positives
+from online_models.tables.derived_columns import BACKOFF, count_positives, update_priors
 from online_models.tables.feedback_layout import reward_params
 from online_models.tables.hash_table import KeyIndex
 from online_models.tables.keyed_random import fill_keyed
@@ -96,6 +96,7 @@ def empty_titles(config: ModelConfig, capacity: int) -> Titles:
         drift=np.zeros(capacity, np.float32),
         changed=np.zeros(capacity, np.uint8),
         prior=np.tile(prior_of_unwatched(c.blend), (capacity, 1)),
+        totals=np.array([0.0, 0.0, 1.0, 0.0]),
         tags=np.full((capacity, TAGS), -1, np.int16),
         share=np.zeros(capacity, np.float32),
         tag_out=np.zeros((c.factorization.tags, c.width + 1), np.float32),
@@ -394,14 +395,15 @@ class TitleTable:
         for name in ("bias", "acc", "watches", "trend", "trend_at", "out", "inp", "nbr_w"):
             getattr(a, name)[rows] = packed[name]
         a.nbr[rows] = nbr
-        self.changes.mark(rows)
         published, more = a.size[4], int(packed["counts"][:, 0].sum() - a.counts[rows, 0].sum())
         first = np.unique(rows[(a.counts[rows, 0] == 0) & (packed["counts"][:, 0] > 0)])
         a.active[a.size[1] : a.size[1] + first.size] = first
         a.size[1] += first.size
         a.counts[rows] = packed["counts"]
         a.norm[rows] = np.maximum(a.watches[rows], 1.0) ** -self.config.cowatch.alpha
+        update_priors(a, self.params, rows)
         count_positives(a, self.params, max(0, more))
+        self.changes.mark(rows)
         if a.size[4] != published:  # tags were published into vectors of any titles
             self.changes.mark_all()
 
@@ -488,7 +490,7 @@ class TitleTable:
     def snapshot(self) -> bytes:
         """Return the table as bytes (:mod:`online_models.tables.snapshots`). Changes nothing."""
         facts = {"config": self.config, "seed": self.seed, "ids": self.ids, "tags": self.tags}
-        whole = ("size", "tag_out", "tag_published", "tag_acc")
+        whole = ("size", "totals", "tag_out", "tag_published", "tag_acc")
         columns = self.arrays._asdict().items()
         used = {name: column if name in whole else column[: len(self)] for name, column in columns}
         return snapshots.pack("TitleTable", facts, used)

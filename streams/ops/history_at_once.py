@@ -6,6 +6,20 @@ This measures it: a worker gets the first events of a stream as a backlog before
 them in small parts and learns each before the next. Then both get the same further events, and HR@10 of these
 is compared, before those have taught as much as the history. Both get them in the same parts, so the error of
 the share is that of paired parts: what makes a part hard to guess is in both runs, and cancels.
+
+The same in process, paired by event, on MovieLens-100K (>= 4 stars, raw), with histories from several places
+of the stream and 4,000 further events after each. HR@10 slowly and at once, and the share with its error:
+
+======= ========= ============================ ============================ =================
+history histories blend                        factorization                long co-watch
+======= ========= ============================ ============================ =================
+100     7         .1251 .1234  .986 +- .008    .0983 .0984  1.001 +- .012   1.000
+2,000   5         .1512 .1485  .982 +- .010    .1318 .1271   .964 +- .013   1.003 +- .003
+10,000  4         .1784 .1791 1.004 +- .009    .1563 .1554   .994 +- .014   1.000 +- .005
+======= ========= ============================ ============================ =================
+
+What a burst loses, the factorization loses: its gradients do not know of each other. Counters and co-watches
+do not depend on when they are learned.
 """
 
 import shutil
