@@ -158,7 +158,7 @@ class SharedScores:
         (dense, backoff, most), rows = kept or self._scored(groups, size, now_ms)
         candidates, chosen = np.zeros(len(dense), np.int32), np.zeros((len(dense), len(EXPERTS)))
         candidates[rows] = allowed
-        chosen[rows] = [terms.weights for terms in groups.values()]
+        chosen[rows] = np.reshape([terms.weights for terms in groups.values()], (-1, len(EXPERTS)))
         row_of = dict(zip(groups, rows, strict=True))
         group = np.array([row_of[code] for code in codes], np.int32)
         return Shared(dense, candidates, chosen, backoff, group, self._pins(row_of, len(dense), now_ms), most)
