@@ -167,6 +167,12 @@ class CoWatchConfig:
     """Recent titles whose neighbours are added up (.8 ** 10 = .11)."""
     seed_decay: Decay = 0.8
     """Weight of a seed per step back."""
+    streak_gap_s: Seconds = 120.0
+    """Longest pause within a streak of titles, from the end of one to the next event: a binge, or titles
+    rated one after the other. 60 / 90 / 120 s measured alike (ADR 64)."""
+    before_streak: Share = 0.1
+    """Share that a seed before the present streak counts, if there is a streak, over the short horizon. 1:
+    streaks change nothing."""
     long_seeds: Annotated[int, Ge(0), Le(500)] = 20
     """Recent titles whose neighbours the long horizon adds up (.93 ** 20 = .23); 30 and 50 gained .0004."""
     long_seed_decay: Decay = 0.93

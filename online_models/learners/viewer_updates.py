@@ -70,8 +70,11 @@ def begin_signal(
         signals.at[o] = feedback.at[i]
         signals.weight[o] = signals.change[o] = 0.0
         return -1, spare
-    if feedback.at[i] - np.int64(1e3 * feedback.watched[i]) - viewers.last_at[v] > params.session_gap_ms:
+    pause = feedback.at[i] - np.int64(1e3 * feedback.watched[i]) - viewers.last_at[v]
+    if pause > params.session_gap_ms:
         viewers.session_items[v] = 0
+    if pause > params.streak_gap_ms:
+        viewers.streak_items[v] = 0
     spare = reject_abandoned(viewers, params, v, feedback.at[i], signals, spare)
     action = apply_feedback(titles, viewers, params, feedback, i, signals, o)
     signals.action[o] = action
@@ -178,6 +181,7 @@ def update_history(
         action == KNOWN and stands == 0 and params.reward.neutral > 0
     ):
         viewers.session_items[v] += 1
+        viewers.streak_items[v] += 1
     if action == POSITIVE:
         if stands < 0:
             like(viewers, v, t)

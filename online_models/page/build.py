@@ -45,7 +45,13 @@ from online_models.tables.codes import (
     TOP_PICKS,
 )
 from online_models.tables.feedback_layout import FINISHED_TITLES, INTERACTIONS
-from online_models.tables.history import mark_known, recent_items, recent_likes, session_items_at
+from online_models.tables.history import (
+    mark_known,
+    recent_items,
+    recent_likes,
+    session_items_at,
+    streak_items_at,
+)
 from online_models.tables.layout import (
     F4,
     F8,
@@ -101,8 +107,9 @@ def finish_scores(
     )
     hide_known(viewers, v, hidden)
     if params.seeds > 0:
-        fresh, weights = session_items_at(viewers, params, v, now), shared.weights[group]
-        add_cowatch(titles, params, work, depth, fresh, n, weights, shared.backoff, hidden, row)
+        fresh, streak = session_items_at(viewers, params, v, now), streak_items_at(viewers, params, v, now)
+        weights, backoff = shared.weights[group], shared.backoff
+        add_cowatch(titles, params, work, depth, fresh, streak, n, weights, backoff, hidden, row)
         if params.rejection > 0:
             subtract_rejected(titles, viewers, params, v, now, n, work, row)
     dense = shared.dense[group]

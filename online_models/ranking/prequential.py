@@ -122,7 +122,14 @@ def score_counts(titles: Titles, params: Params, score: F4) -> None:
 
 @jit
 def score_titles(
-    titles: Titles, params: Params, history: I4, depth: Int, fresh: Int, x: F4, at: PrequentialScratch
+    titles: Titles,
+    params: Params,
+    history: I4,
+    depth: Int,
+    fresh: Int,
+    streak: Int,
+    x: F4,
+    at: PrequentialScratch,
 ) -> None:
     """Write the score of the active titles under each expert."""
     score, near = at.score, at.sparse
@@ -137,7 +144,7 @@ def score_titles(
         for f in range(x.size):
             s += x[f] * titles.out[j, f]
         score[1 + FACTORIZATION, j] = s
-    for k in range(cowatch(titles, params, history, depth, fresh, near.score, near.touched)):
+    for k in range(cowatch(titles, params, history, depth, fresh, streak, near.score, near.touched)):
         j = near.touched[k]
         score[1 + COWATCH, j] = near.score[0, j]
         score[1 + COWATCH_LONG, j] = near.score[1, j]
@@ -173,7 +180,8 @@ def rank_target(
     represent(titles, viewers, params, v, signals.history[o], depth, fresh, x)
     stamp = next_stamp(work)
     mark_known(viewers, v, work.mark, stamp)
-    score_titles(titles, params, signals.history[o], depth, fresh, x, at)
+    streak = viewers.streak_items[v]  # of this event: `begin_signal` has ended a former one
+    score_titles(titles, params, signals.history[o], depth, fresh, streak, x, at)
     mark_rivals(titles, t, stamp, work, at.rivals)
     for e in range(1, RANKINGS):
         ranks[e] = rank_of(at.score[e], t, at.rivals)

@@ -23,7 +23,14 @@ from online_models.ranking.tag_table import TagTable
 from online_models.ranking.tag_votes import count_votes
 from online_models.tables.derived_columns import SATISFACTION
 from online_models.tables.feedback_layout import SECOND
-from online_models.tables.history import mark_known, recent_items, session_items_at, share_of, title_of
+from online_models.tables.history import (
+    mark_known,
+    recent_items,
+    session_items_at,
+    share_of,
+    streak_items_at,
+    title_of,
+)
 from online_models.tables.layout import (
     F4,
     F8,
@@ -103,20 +110,30 @@ def score_shared(bias: F4, prior: F4, guard: F4, w: F8, satisfaction: float, den
 
 @jit_no_alloc
 def cowatch(
-    titles: Titles, params: Params, history: I4, depth: Int, fresh: Int, score: F4, touched: I4
+    titles: Titles,
+    params: Params,
+    history: I4,
+    depth: Int,
+    fresh: Int,
+    streak: Int,
+    score: F4,
+    touched: I4,
 ) -> int:
     """Add up the neighbours of the newest titles: s_j = sum_l d**l C[h_l, j] / (n_h n_j) ** alpha.
 
-    Once over few titles with a quick decay (``score[0]``), once over more with a slow one (``score[1]``).
+    Once over few titles with a quick decay (``score[0]``), once over more with a slow one (``score[1]``). For
+    the first, titles before the ``streak`` newest count ``before_streak``, if there is a streak.
     ``score`` [2, T] must be zero on entry; ``touched`` [T + 1] receives the rows that become non-zero; their
     number is returned. Neighbours from row T on are left out: a replica may have grown since ``score`` was
     made.
     """
     n, size = 0, score.shape[1]
     short, long = 1.0, 1.0
+    before = params.before_streak if streak > 0 else 1.0
     for step in range(min(depth, max(params.seeds, params.long_seeds))):
         h, share = title_of(history[step]), share_of(params, history[step], step >= fresh)
-        near = np.float32(short * share * titles.norm[h] * (step < params.seeds))
+        held = 1.0 if step < streak else before
+        near = np.float32(held * short * share * titles.norm[h] * (step < params.seeds))
         far = np.float32(long * share * titles.norm[h] * (step < params.long_seeds))
         for s in range(titles.nbr.shape[1]):
             j, w = titles.nbr[h, s], titles.nbr_w[h, s]
@@ -142,6 +159,7 @@ def add_cowatch(
     work: CoWatchScratch,
     depth: int,
     fresh: int,
+    streak: int,
     n: int,
     w: F8,
     backoff: F4,
@@ -153,7 +171,7 @@ def add_cowatch(
     Returns the number of titles that it changed; they are the first of ``work.touched``.
     """
     score, touched = work.score, work.touched
-    m: int = cowatch(titles, params, work.history, depth, fresh, score, touched)
+    m: int = cowatch(titles, params, work.history, depth, fresh, streak, score, touched)
     near, far = np.float32(0.0), np.float32(0.0)
     for k in range(m):
         if known[touched[k]] > -np.inf:
@@ -264,6 +282,7 @@ def rank_block(
                 work,
                 depth,
                 session_items_at(viewers, params, v, now),
+                streak_items_at(viewers, params, v, now),
                 n,
                 shared.weights[group],
                 shared.backoff,
@@ -301,8 +320,9 @@ def blend_row(
     hide_known(viewers, v, known)
     depth, n = recent_items(viewers, params, v, work.history), max(1, shared.candidates[0] - viewers.known[v])
     if params.seeds > 0:
-        fresh = session_items_at(viewers, params, v, now)
-        add_cowatch(titles, params, work, depth, fresh, n, shared.weights[0], shared.backoff, known, row)
+        fresh, streak = session_items_at(viewers, params, v, now), streak_items_at(viewers, params, v, now)
+        weights, backoff = shared.weights[0], shared.backoff
+        add_cowatch(titles, params, work, depth, fresh, streak, n, weights, backoff, known, row)
         if params.rejection > 0:
             subtract_rejected(titles, viewers, params, v, now, n, work, row)
     votes = vote_scratch(tags)

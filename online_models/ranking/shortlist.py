@@ -25,7 +25,7 @@ from online_models.ranking.title_blocks import (
     keep_best_of_blocks,
 )
 from online_models.tables.codes import NOT_DRAWN
-from online_models.tables.history import mark_known, recent_items, session_items_at
+from online_models.tables.history import mark_known, recent_items, session_items_at, streak_items_at
 from online_models.tables.layout import F4, I4, CoWatchScratch, Lists, Params, Shared, Titles, Viewers
 from online_models.tables.top_k import NO_TITLE, end_list, enter, keep_best
 from online_models.tables.vector_norms import NORM_MARGIN, Norms
@@ -236,7 +236,8 @@ def rank_shortlists(
         hide_known(viewers, v, at.extra)
         if params.seeds > 0:
             w, fresh = shared.weights[group], session_items_at(viewers, params, v, now)
-            m = add_cowatch(titles, params, at.near, depth, fresh, n, w, shared.backoff, at.extra, at.extra)
+            streak, backoff = streak_items_at(viewers, params, v, now), shared.backoff
+            m = add_cowatch(titles, params, at.near, depth, fresh, streak, n, w, backoff, at.extra, at.extra)
             if params.rejection > 0:
                 less = subtract_rejected(titles, viewers, params, v, now, n, at.away, at.extra)
         done, far = best_of_few(titles, x[q], norms, shared, group, m, at, title, out.score[q])

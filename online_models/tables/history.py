@@ -31,6 +31,12 @@ def session_items_at(viewers: Viewers, params: Params, v: int, now: int) -> int:
 
 
 @jit_inline
+def streak_items_at(viewers: Viewers, params: Params, v: int, now: int) -> int:
+    """Return the titles of the streak that a time belongs to: 0 if a new one would start."""
+    return 0 if now - viewers.last_at[v] > params.streak_gap_ms else viewers.streak_items[v]
+
+
+@jit_inline
 def is_rejected(viewers: Viewers, v: int, title: int) -> bool:
     """Whether a title is among the viewer's recent rejections."""
     found = False  # no early exit: without a branch the compiler makes vector instructions of the loop

@@ -107,6 +107,8 @@ class Viewers(NamedTuple):
     """[V] event time of the newest feedback, ms."""
     session_items: I4
     """[V] titles added to the history in the current session, rejected ones not counted."""
+    streak_items: I4
+    """[V] titles added to the history in the current streak, rejected ones not counted."""
     key: U8
     """[V] 64-bit keys of the viewers, which also seed random numbers about them; 0 where a slot is free."""
     seq: I8
@@ -242,6 +244,7 @@ class Params(NamedTuple):
     pair_decay: float
     seeds: int
     seed_decay: float
+    before_streak: float
     long_seeds: int
     long_seed_decay: float
     alpha: float
@@ -257,6 +260,7 @@ class Params(NamedTuple):
     turn: float
     """``blend.turn``."""
     session_gap_ms: float
+    streak_gap_ms: float
     publish_drift: float
     known_titles: int
     reward: RewardParams

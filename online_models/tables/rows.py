@@ -68,7 +68,13 @@ def _viewer_3(config: ModelConfig) -> Fields:
     ]
 
 
-VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2).then(_viewer_3)
+def _viewer_4(config: ModelConfig) -> Fields:
+    return [*_viewer_3(config), ("streak_items", "<i4")]
+
+
+VIEWER_ROWS = (
+    RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2).then(_viewer_3).then(_viewer_4)
+)
 """A viewer's packed row: these fields, little-endian, then the keys of known titles, oldest first."""
 
 

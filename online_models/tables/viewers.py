@@ -56,7 +56,7 @@ NUMBERS = (
     "limit", "country", "stated_tags", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste",
     "rejected_at", "rejected_weight", "interaction", "shown", "shown_n", "finished_at", "finished_weight",
     "language", "session_items", "shown_on", "shown_odds", "chosen", "device", "stated_at",
-    "intent", "intent_at", "intent_weight",
+    "intent", "intent_at", "intent_weight", "streak_items",
 )  # fmt: skip
 """Columns that are packed unchanged."""
 TITLES = ("rejected", "interaction_title", "my_list", "finished")
@@ -100,6 +100,7 @@ def _shapes(config: ModelConfig, capacity: int, chunks: int) -> dict[str, tuple[
         "tail": ((capacity,), np.int32, -1),
         "last_at": ((capacity,), np.int64, 0),
         "session_items": ((capacity,), np.int32, 0),
+        "streak_items": ((capacity,), np.int32, 0),
         "key": ((capacity,), np.uint64, 0),
         "seq": ((capacity,), np.int64, 0),
         "limit": ((capacity,), np.uint8, NO_LIMIT),

@@ -124,6 +124,7 @@ class Contents:
             ("positives", a.positives[slots]),
             ("last event", a.last_at[slots]),
             ("titles of this session", a.session_items[slots]),
+            ("titles of this streak", a.streak_items[slots]),
             ("number of the page", a.seq[slots]),
             ("maturity limit", a.limit[slots]),
             ("country", a.country[slots]),

@@ -45,6 +45,7 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
     seen = [(t, 1.0 if good else 0.5) for t, good in known if good or t not in v.rejected[slot]]
     history = [t for t, _ in seen[::-1][: p.history]]
     fresh = v.session_items[slot] if TESTED_AT - v.last_at[slot] <= p.session_gap_ms else 0
+    streak = v.streak_items[slot] if TESTED_AT - v.last_at[slot] <= p.streak_gap_ms else 0
     share = np.array([s * (1.0 if n < fresh else 0.2) for n, (_, s) in enumerate(seen[::-1][: p.history])])
     parts = []
     for h, decay in enumerate(p.horizons):
@@ -59,7 +60,8 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
         for step, seed in enumerate(history[:seeds]):
             for j, w in zip(a.nbr[seed], a.nbr_w[seed], strict=True):
                 if j >= 0:
-                    cowatch[h, j] += share[step] * decay**step * w * float(a.norm[seed] * a.norm[j])
+                    held = 0.1 if h == 0 and 0 < streak <= step else 1.0
+                    cowatch[h, j] += held * share[step] * decay**step * w * float(a.norm[seed] * a.norm[j])
     cowatch = cowatch[:, candidates]
     newest = a.trend_at[: len(model.titles)].max()
     gap = (a.trend_at[: len(model.titles)] - newest) / p.half_lives_ms[2]

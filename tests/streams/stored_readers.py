@@ -46,6 +46,7 @@ def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
             "seq": int(a.seq[slot]),
             "last_at": int(a.last_at[slot]),
             "fresh": int(a.session_items[slot]),
+            "streak": int(a.streak_items[slot]),
             "limit": int(a.limit[slot]),
             "country": int(a.country[slot]),
             "device": int(a.device[slot]),

@@ -26,6 +26,8 @@ _MOST: Final = 1e9
 _MOST_VERSION: Final = 255
 """Of the four bytes of a row's version `RowVersions` reads the first one."""
 _MOST_SEQ: Final = (1 << 53) - 1  # `schemas.fields.Seq`
+_COUNTS: Final = ("acc", "positives", "session_items", "streak_items", "ring_n", "seq")
+"""Columns of a viewer's row that are never below 0."""
 _CAPITALS: Final = (ord("A"), ord("Z"))
 
 
@@ -46,7 +48,7 @@ def require_sound_viewers(rows: NDArray[np.void]) -> None:
     sound = (
         all(map(_bounded, floats))
         and all(map(_is_time, (rows["last_at"], rows["stated_at"], interaction["at"])))
-        and all((rows[name] >= 0).all() for name in ("acc", "positives", "session_items", "ring_n", "seq"))
+        and all((rows[name] >= 0).all() for name in _COUNTS)
         and (rows["seq"] <= _MOST_SEQ).all()
         and (interaction["bucket"] < BUCKETS).all()
         and (interaction["bin"] <= BINS).all()

@@ -11,7 +11,7 @@ from online_models.catalog.catalog import Catalog
 from online_models.config import ModelConfig
 from online_models.feedback.reward_function import Action
 from online_models.learners.title_side import TitleSide
-from online_models.ranking.scorer import CO_WATCH, TASTE
+from online_models.ranking.scorer import CO_WATCH, TASTE, cowatch, sparse_scratch
 from online_models.ranking.viewer_side import EventColumns, ViewerSide
 from online_models.recommender import Recommender
 from online_models.tables.layout import RING
@@ -190,6 +190,44 @@ def test_a_rejected_title_is_not_counted_in_the_session(tiny: ModelConfig, batch
     model.prequential(batch(("ann", "n"), action=Action.KNOWN, at=10_000))
     model.prequential(batch(("ann", "r"), action=Action.REJECT, at=20_000))
     assert model.viewers.viewers.arrays.session_items[0] == 3
+
+
+def test_a_pause_ends_a_streak(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """More than two minutes from the end of one title to the next event; how long it is does not count."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "a"), ("ann", "b")))
+    model.prequential(batch(("ann", "c"), at=121_000))
+    a = model.viewers.viewers.arrays
+    assert (a.session_items[0], a.streak_items[0]) == (3, 3)
+    model.prequential(batch(("ann", "d"), at=242_000))
+    assert (a.session_items[0], a.streak_items[0]) == (4, 1)
+    film = batch(("ann", "film"), action=Action.STOPPED, at=242_000 + 2 * HOUR_MS)
+    model.prequential(film._replace(watched_s=[7_200.0], durations_s=[7_200.0]))
+    assert a.streak_items[0] == 2
+
+
+@pytest.mark.parametrize(("streak", "former"), [(0, 1.0), (1, 0.1), (2, 1.0)])
+def test_seeds_before_a_streak_count_a_tenth(
+    tiny: ModelConfig, batch: MakeBatch, streak: int, former: float
+) -> None:
+    """Over the short horizon alone, and only if there is a streak. By hand: x goes with the older seed.
+
+    Both seeds, a and b, have x or y as a neighbour of weight 1; a is one step back, which halves it.
+    """
+    model = Recommender(replace(tiny, cowatch=replace(tiny.cowatch, long_seeds=2, long_seed_decay=0.5)))
+    model.prequential(
+        batch(("bob", "a"), ("bob", "x"), ("cid", "b"), ("cid", "y"), ("ann", "a"), ("ann", "b"))
+    )
+    a, params = model.titles.arrays, model.titles.params
+    rows = {name: model.titles.row(name) for name in "abxy"}
+    a.norm[:] = 1.0
+    work = sparse_scratch(params, a.bias.size)
+    history = np.array([rows["b"], rows["a"]], np.int32)
+    cowatch(a, params, history, np.int64(2), np.int64(2), np.int64(streak), work.score, work.touched)
+    near, far = work.score
+    assert near[rows["y"]] == pytest.approx(1.0)
+    assert near[rows["x"]] == pytest.approx(0.5 * former)
+    assert far[rows["x"]] == pytest.approx(0.5)
 
 
 def test_a_new_neighbour_takes_the_weakest_place(tiny: ModelConfig, batch: MakeBatch) -> None:

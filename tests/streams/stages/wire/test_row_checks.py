@@ -45,6 +45,7 @@ def _changed(row: bytes, dtype: np.dtype[Any], path: tuple[str, ...], value: Any
         (("stated_at",), 2**62),
         (("seq",), 2**60),
         (("session_items",), -5),
+        (("streak_items",), -1),
         (("interaction", "bucket"), 200),
         (("interaction", "bin"), 255),
         (("interaction", "watched_now"), np.nan),
