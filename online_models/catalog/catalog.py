@@ -34,6 +34,8 @@ from schemas.rules import RuleKind
 _UNKNOWN_MATURITY = 254
 _COLUMNS = ("_maturity", "_start", "_end", "_listed")
 _FOREVER = int(np.iinfo(np.int64).max)
+_NOT_COUNTED = ((-1, 0, 0), 0)
+"""`Catalog._watched` before the first count."""
 
 __all__ = ["Catalog", "LabelLog", "country_code"]
 
@@ -166,10 +168,10 @@ class Catalog:
         self._rules = RuleSet()
         self._version = 0
         self._guards = _Guards()
-        self._watched: tuple[tuple[int, int, int], int] = ((-1, 0, 0), 0)
+        self._watched: tuple[tuple[int, int, int], int] = _NOT_COUNTED
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__ | {"_guards": _Guards()}  # derived, so not part of the state
+        state = self.__dict__ | {"_guards": _Guards(), "_watched": _NOT_COUNTED}  # derived: no part of it
         del state["lock"]
         return state
 

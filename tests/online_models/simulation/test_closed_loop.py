@@ -1,5 +1,6 @@
 """The closed loop: fair to all policies, and the order in which they must come."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -220,12 +221,12 @@ def test_a_ledger_counts_by_hand() -> None:
     assert log.by_visit() == [30.0, 0.0, 0.0, 0.0, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.nightly)])
-def test_pages_are_watched_more_than_lists(seed: int) -> None:
-    """The same model, the same viewers and luck: rows are watched 5 % longer (measured: 10 to 21 %)."""
-    minutes = {}
-    for policy in (Nearline, NearlinePages):
-        world = World(seed=seed, viewers=100, titles=400)
-        run = run_closed_loop(policy.__name__, world, policy(world), days=3, warm_up=1)
-        minutes[policy] = run.measures["minutes"]
-    assert minutes[NearlinePages] > 1.05 * minutes[Nearline]
+def test_pages_are_watched_more_than_lists() -> None:
+    """The same model, viewers and luck: rows are watched longer (measured: 13 %, 2 to 29 by world)."""
+    minutes = Counter[str]()
+    for seed in (1, 2, 3):
+        for policy in (Nearline, NearlinePages):
+            world = World(seed=seed, viewers=100, titles=400)
+            run = run_closed_loop(policy.__name__, world, policy(world), days=3, warm_up=1)
+            minutes[policy.__name__] += run.measures["minutes"]
+    assert minutes["NearlinePages"] > 1.05 * minutes["Nearline"]
