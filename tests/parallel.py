@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 import warnings
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -25,8 +26,6 @@ Group = list[pytest.Item]
 FORK = multiprocessing.get_context("fork")
 _SECONDS = "nearline/seconds"
 """Where pytest's cache has the duration of each group of tests in its last run."""
-_UNKNOWN_S = 600.0
-"""Expected of a slow test that has not run yet: it begins."""
 _PROCESS = "TESTS_PROCESS"
 """Variable with the number of a process that runs tests for the first one."""
 
@@ -204,22 +203,30 @@ def shared_folder(config: pytest.Config) -> Path:
 
 
 def _groups(items: Sequence[pytest.Item], seconds: Mapping[str, float]) -> list[Group]:
-    """Return what runs one after the other in one process, those first that take long.
+    """Return what runs one after the other in one process, in the order in which it is taken.
+
+    Slow tests mostly wait, quick ones compute. So after two groups of slow tests comes one of quick ones: all
+    slow ones begin early, and the cores have work from the start. Those that took longest are the first of
+    their kind.
 
     Parameters
     ----------
     items
         The tests.
     seconds
-        What groups took in earlier runs. Those that have not run yet begin if they are slow by their mark.
+        What groups took in earlier runs.
     """
     groups: dict[str, Group] = {}
     for item in items:
         groups.setdefault(_group_of(item), []).append(item)
-    expected = {
-        name: seconds.get(name, _UNKNOWN_S * any(map(_takes_long, some))) for name, some in groups.items()
-    }
-    return [groups[name] for name in sorted(groups, key=expected.__getitem__, reverse=True)]
+    longest = sorted(groups, key=lambda name: seconds.get(name, 0.0), reverse=True)
+    slow, quick = deque[Group](), deque[Group]()
+    for name in longest:
+        (slow if any(map(_takes_long, groups[name])) else quick).append(groups[name])
+    out = []
+    while slow or quick:
+        out += [kind.popleft() for kind in (slow, slow, quick) if kind]
+    return out
 
 
 def _group_of(item: pytest.Item) -> str:
