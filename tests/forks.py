@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 
 def start_fork(work: Callable[[], object], output: Path) -> int:
@@ -26,21 +27,40 @@ def start_fork(work: Callable[[], object], output: Path) -> int:
     int
         Process id, to be waited for by `exit_code_of`.
     """
-    output.touch()
-    if pid := os.fork():
-        return pid
-    code = 1
-    try:
-        file = os.open(output, os.O_WRONLY | os.O_APPEND)
-        os.dup2(file, 1)
-        os.dup2(file, 2)
-        sys.stdout = sys.stderr = open(2, "w", buffering=1, closefd=False, encoding="utf-8")  # noqa: SIM115 - for good
+
+    def whole() -> int:
+        write_to(output, output)
         work()
         threading._shutdown()  # type: ignore[attr-defined]
-        code = 0
+        return 0
+
+    output.touch()
+    pid = os.fork()
+    if pid == 0:
+        exit_with(whole)
+    return pid
+
+
+def write_to(out: Path | str, errors: Path | str) -> None:
+    """Append what this process prints to files, whatever its standard streams were before."""
+    for number, name in ((1, out), (2, errors)):
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(file, number)
+        os.close(file)
+    sys.stdout = open(1, "w", buffering=1, closefd=False, encoding="utf-8")  # noqa: SIM115 - for good
+    sys.stderr = open(2, "w", buffering=1, closefd=False, encoding="utf-8")  # noqa: SIM115
+
+
+def exit_with(work: Callable[[], int]) -> NoReturn:
+    """Do the last work of a fork and end it with the exit code; no exit handler of the first process runs."""
+    code = 1
+    try:
+        code = work()
+        sys.stdout.flush()
+        sys.stderr.flush()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
-    except BaseException:  # noqa: BLE001 - the test reads it
+    except BaseException:  # noqa: BLE001 - nobody else would say it
         traceback.print_exc()
     finally:
         os._exit(code)

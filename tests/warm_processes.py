@@ -20,12 +20,13 @@ import socket
 import subprocess
 import sys
 import time
-import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from tests.forks import exit_with, write_to
 
 READY_S = 300.0
 """Longest wait for the first process: on a new machine it compiles the kernels."""
@@ -149,24 +150,18 @@ def fork_server(folder: Path) -> None:
     run = os.getpid()
     if os.fork():
         return
-    code = 1
-    try:
+
+    def served() -> int:
         null = os.open(os.devnull, os.O_RDWR)
-        for number in range(3):
-            os.dup2(null, number)
+        os.dup2(null, 0)
         os.close(null)
+        write_to(os.devnull, os.devnull)
         gc.enable()
         warnings.resetwarnings()
         logging.getLogger().handlers.clear()
-        code = become(serve(folder / "warm", run))
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0
-    except BaseException:  # noqa: BLE001 - nobody else would say it
-        traceback.print_exc()
-    finally:
-        os._exit(code)
+        return become(serve(folder / "warm", run))
+
+    exit_with(served)
 
 
 def serve(path: Path, run: int) -> dict[str, Any]:
@@ -222,11 +217,7 @@ def become(request: Mapping[str, Any]) -> int:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    for number, name in ((1, "out"), (2, "log")):
-        file = os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.dup2(file, number)
-        os.close(file)
-    sys.stdout, sys.stderr = (open(n, "w", buffering=1, closefd=False, encoding="utf-8") for n in (1, 2))  # noqa: SIM115 - their numbers
+    write_to(request["out"], request["log"])
     sys.argv = ["nearline", *request["words"]]
     module, function = request["program"].split(":")
     code: int = getattr(importlib.import_module(module), function)()
