@@ -79,8 +79,8 @@ def update_prior(titles: Titles, params: Params, j: int) -> None:
     rejections, over that of all titles, smoothed by ``EVIDENCE`` outcomes.
 
     Shares are of the totals that `refresh_prior` has counted. So what is learned of a title moves its own row
-    at once, and no other: a lesson moves the lists of others by one title's popularity, and a refresh by how
-    the totals have changed, not by all lessons since the last one.
+    at once, and no other: one signal moves the lists of others by one title's popularity, and a refresh by
+    how the totals have changed, not by all signals since the last one.
     """
     prior, floor, totals, recent = titles.prior, np.float32(params.floor), titles.totals, np.float32(0.0)
     if titles.trend[j, SEASON] > 0 and totals[BY_TREND] > 0:
