@@ -55,6 +55,12 @@ LEAST_NO = 1e-6
 
 
 @jit_inline
+def is_choice(action: int, weight: float) -> bool:
+    """Return whether vectors and pairs learn a title as a choice: liked, or neutral and new to the viewer."""
+    return action == POSITIVE or (action == KNOWN and weight > 0)
+
+
+@jit_inline
 def weight_of(e: InteractionState) -> float:
     """Return the weight of an interaction, >= 0."""
     if e.explicit < 0:
@@ -249,7 +255,11 @@ def apply_feedback(
         if place_of(viewers, v, t) < 0:
             count_impression(viewers, params, feedback, i, name)
         return NO_OP
-    if fact in (IGNORED, KNOWN):
+    if fact == KNOWN and opinion_of(viewers, v, t) != 0:
+        fact = NO_OP
+    if fact == KNOWN:
+        signals.weight[o] = params.reward.neutral_choice
+    if fact in (IGNORED, KNOWN, NO_OP):
         return fact
     if fact == REMOVED_FROM_LIST:
         return NO_OP

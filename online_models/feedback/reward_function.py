@@ -23,7 +23,7 @@ error              never against the title; the time watched counts
 thumb up, double   liked: the weight of what was watched, at least 1, and 1 or 2 more
 thumb down         rejected (2): earlier counts are undone, the title leaves the liked ones
 stars              >= 4 liked (1), <= 2 rejected (1); between them neutral: never shown again, counts
-                   half in the viewer's history, never learned as a choice
+                   half in the viewer's history, learned as a weak choice; popularity stays
 onboarding         liked (.5)
 history            liked (1) or rejected (.5) by the viewer; titles counted it at the time
 my list            interest (.5) that changes the counters only; the list itself is kept for pages
@@ -73,7 +73,7 @@ class Action(IntEnum):
     TOUCH = 3
     """The viewer showed interest: the title's counters move, vectors do not."""
     KNOWN = 4
-    """A neutral rating: never shown again, never learned as a choice."""
+    """A neutral rating: never shown again, learned as a weak choice, without popularity."""
     NO_OP = 5
     """Changes the viewer's row at most; the titles side learns nothing from it."""
     START = 6

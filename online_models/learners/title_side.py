@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.config import WAYS
-from online_models.feedback.interaction_state import POSITIVE, REJECT, TOUCH
+from online_models.feedback.interaction_state import POSITIVE, REJECT, TOUCH, is_choice
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.learners.factorization import SMALL, draw_negatives, next_stamp, scratch, softmax_gradient
 from online_models.learners.stale_steps import StaleSteps, StepCounts, renew
@@ -55,7 +55,9 @@ def learn_outputs(
     """Move the output vector and bias of a title, and of negatives without the stamp."""
     t, w, x = signals.title[i], signals.weight[i], signals.x[i]
     # Keyed by the title and the number of its positives: there is no state of a generator to store
-    state = mix(titles.key[t] ^ mix(np.uint64(params.seed) + np.uint64(titles.counts[t, 0])))
+    # (of neutral ratings, bits inverted, if it is one)
+    drawn = titles.counts[t, 0] if signals.action[i] == POSITIVE else ~titles.counts[t, 2]
+    state = mix(titles.key[t] ^ mix(np.uint64(params.seed) + np.uint64(drawn)))
     n = draw_negatives(titles, params.negatives, t, stamp, state, work)
     softmax_gradient(titles, x, n, work)
     square = np.float32(0.0)
@@ -196,19 +198,25 @@ def learn_title(
     work: Scratch,
     stale: StepCounts,
 ) -> None:
-    """Learn a positive, for the titles of this shard (``owned``)."""
-    t = signals.title[i]
+    """Learn a title that was chosen, for the titles of this shard (``owned``).
+
+    A neutral one teaches vectors and pairs, with its weight; its popularity and the share of the positives
+    stay.
+    """
+    t, liked = signals.title[i], signals.action[i] == POSITIVE
     if owned[t]:
-        activate(titles, t)
+        if liked:
+            activate(titles, t)
         if params.negatives > 0:
             stamp = next_stamp(work)
             for step in range(signals.depth[i]):
                 work.mark[title_of(signals.history[i, step])] = stamp
             learn_outputs(titles, params, signals, i, stamp, work)
-        change_weight(titles, params, signals, i, 0)
-        if is_stale(titles, 1):
-            move_tags(titles, work.tags)
-        count_positives(titles, params, 1)
+        change_weight(titles, params, signals, i, 0 if liked else 2)
+        if liked:
+            if is_stale(titles, 1):
+                move_tags(titles, work.tags)
+            count_positives(titles, params, 1)
     if params.negatives > 0:
         learn_inputs(titles, params, owned, signals, i, stale)
     learn_pairs(titles, params, owned, signals, i)
@@ -226,7 +234,7 @@ def absorb_one(
 ) -> None:
     """Learn one signal on the titles' side."""
     t = signals.title[i]
-    if signals.action[i] == POSITIVE:
+    if is_choice(signals.action[i], signals.weight[i]):
         learn_title(titles, params, owned, signals, i, work, stale)
     elif owned[t] and signals.action[i] == REJECT:
         change_weight(titles, params, signals, i, 1)

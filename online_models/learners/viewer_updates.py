@@ -14,6 +14,7 @@ from online_models.feedback.interaction_state import (
     TOUCH,
     WATCHED,
     apply_feedback,
+    is_choice,
     reject_abandoned,
 )
 from online_models.feedback.rejections import add_rejection, remove_rejection
@@ -57,7 +58,7 @@ def begin_signal(
     o: int,
     spare: int,
 ) -> tuple[int, int]:
-    """Fill row ``o`` of the signals from event ``i``; a positive also gets the viewer's history.
+    """Fill row ``o`` of the signals from event ``i``; a choice also gets the viewer's history.
 
     Titles that the viewer has abandoned by then become rows from ``spare`` on. Returns the action, -1 for a
     duplicate, and the next spare row.
@@ -78,7 +79,7 @@ def begin_signal(
     spare = reject_abandoned(viewers, params, v, feedback.at[i], signals, spare)
     action = apply_feedback(titles, viewers, params, feedback, i, signals, o)
     signals.action[o] = action
-    if action == POSITIVE:
+    if is_choice(action, signals.weight[o]):
         signals.depth[o] = recent_items(viewers, params, v, signals.history[o])
         signals.session_items[o] = min(viewers.session_items[v], signals.depth[o])
     return action, spare
@@ -143,7 +144,9 @@ def learn_viewer(
     titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
 ) -> None:
     """Move a viewer's taste towards a title; write x and the input gradient into row ``o`` of the signals."""
-    n = softmax_of_target(titles, viewers, params, v, signals, o, np.int64(viewers.positives[v]), work)
+    # ~known is below 0, the numbers of positives are not: so a neutral title has negatives of its own
+    draw = np.int64(viewers.positives[v]) if signals.action[o] == POSITIVE else np.int64(~viewers.known[v])
+    n = softmax_of_target(titles, viewers, params, v, signals, o, draw, work)
     gather_gradient(titles, n, signals.weight[o], work)
     for f in range(signals.gradient.shape[1]):
         signals.gradient[o, f] = work.into[f]
@@ -221,7 +224,7 @@ def observe(
         if action < 0:
             duplicates += 1
             continue
-        if action == POSITIVE and params.negatives > 0:
+        if is_choice(action, signals.weight[i]) and params.negatives > 0:
             learn_viewer(titles, viewers, params, feedback.viewer[i], signals, i, work)
         elif action == REJECT and params.taste_rejection > 0:
             learn_rejection(titles, viewers, params, feedback.viewer[i], signals, i, work)

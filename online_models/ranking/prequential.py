@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from online_models.feedback.interaction_state import POSITIVE, REJECT
+from online_models.feedback.interaction_state import POSITIVE, REJECT, is_choice
 from online_models.jit import jit, jit_no_alloc
 from online_models.learners.blender import (
     COWATCH,
@@ -21,7 +21,12 @@ from online_models.learners.factorization import next_stamp, represent, scratch
 from online_models.learners.stale_steps import StepCounts
 from online_models.learners.tag_vectors import move_tags
 from online_models.learners.title_side import absorb_one
-from online_models.learners.viewer_updates import begin_signal, learn_rejection, learn_viewer, update_history
+from online_models.learners.viewer_updates import (
+    begin_signal,
+    learn_rejection,
+    learn_viewer,
+    update_history,
+)
 from online_models.ranking.scorer import cowatch, sparse_scratch, subtract_rejected
 from online_models.ranking.tag_places import VoteScratch, apply_votes, vote_scratch
 from online_models.ranking.tag_table import TagTable
@@ -229,8 +234,8 @@ def prequential(
         action, spare = begin_signal(titles, viewers, params, feedback, i, signals, 0, 1)
         if action < 0:
             continue
-        if action == POSITIVE:
-            if tested[i] and viewers.known[v] > 0:
+        if is_choice(action, signals.weight[0]):
+            if tested[i] and action == POSITIVE and viewers.known[v] > 0:
                 rank_target(titles, viewers, params, v, signals, 0, work, at, ranks[i])
             if params.negatives > 0:
                 learn_viewer(titles, viewers, params, v, signals, 0, work)
@@ -268,8 +273,8 @@ def observe_tested(
         action, spare = begin_signal(titles, viewers, params, feedback, i, signals, i, spare)
         if action < 0:
             continue
-        if action == POSITIVE:
-            if tested[i] and viewers.known[v] > 0:
+        if is_choice(action, signals.weight[i]):
+            if tested[i] and action == POSITIVE and viewers.known[v] > 0:
                 rank_target(titles, viewers, params, v, signals, i, work, at, ranks[i])
             if params.negatives > 0:
                 learn_viewer(titles, viewers, params, v, signals, i, work)

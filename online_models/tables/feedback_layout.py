@@ -86,6 +86,7 @@ class RewardParams(NamedTuple):
     ignored: float
     ignored_after: int
     neutral: float
+    neutral_choice: float
     former: float
     unknown_s: float
     quantile_from: int
@@ -116,6 +117,7 @@ def reward_params(config: RewardConfig) -> RewardParams:
         ignored=config.ignored,
         ignored_after=config.ignored_after,
         neutral=config.neutral,
+        neutral_choice=config.neutral_choice,
         former=config.former,
         unknown_s=config.unknown_duration_s,
         quantile_from=config.quantile_from,

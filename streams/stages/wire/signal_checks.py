@@ -21,7 +21,9 @@ from streams.stages.wire.attribution import AttributionUpdates
 
 __all__ = ["LEARNED", "fault_of_names", "fault_of_signals", "fault_of_updates"]
 
-LEARNED: Final = action_table(Action.POSITIVE, Action.REJECT, Action.TOUCH)
+CHOSEN: Final = action_table(Action.POSITIVE, Action.KNOWN)
+"""Actions that choose a title: their signals have the viewer's vectors."""
+LEARNED: Final = CHOSEN | action_table(Action.REJECT, Action.TOUCH)
 """Actions from which titles learn."""
 _LONGEST_ID: Final = 64  # characters (`schemas.fields.Id`)
 _LONGEST_QUERY: Final = 256  # `schemas.fields.Text`

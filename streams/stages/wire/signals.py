@@ -7,7 +7,7 @@
            | attribution updates
 
 All little-endian. Titles are numbers of the record's own dictionary (keys and names at the end). ``x`` and
-the gradient are there for the ``p`` positives only, in half precision: learning does not notice the
+the gradient are there for the ``p`` chosen titles only, in half precision: learning does not notice the
 difference, and the broker sees half the bytes. A record holds at most :data:`MAX_EVENTS` signals and is
 halved until it has at most :data:`MAX_BYTES`; a dictionary entry takes at least 14 bytes, so title numbers
 fit 16 bits. A record without signals has attribution updates, or names titles: those that viewers have
@@ -34,7 +34,13 @@ from schemas import DecodeError, Reason
 from streams.errors import StateError
 from streams.stages.wire.attribution import unpack_updates
 from streams.stages.wire.row_codec import explained
-from streams.stages.wire.signal_checks import LEARNED, fault_of_names, fault_of_signals, fault_of_updates
+from streams.stages.wire.signal_checks import (
+    CHOSEN,
+    LEARNED,
+    fault_of_names,
+    fault_of_signals,
+    fault_of_updates,
+)
 
 __all__ = [
     "MAX_BYTES",
@@ -81,9 +87,19 @@ def _with_seen(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
     return [b"\3" + one[1:size] + ALL_SEEN.to_bytes(8, "little") + one[size:] for one in records]
 
 
+def _with_neutral(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
+    """Upgrade records of version 3, whose senders left neutral titles out: there are none."""
+    return [b"\4" + one[1:] for one in records]
+
+
 ALL_SEEN: Final = 1 << 62
 """More signals than there are: a sender whose replica lacks none."""
-VERSIONS: Final = RowVersions("a signals record").then(upgrade=_with_viewers).then(upgrade=_with_seen)
+VERSIONS: Final = (
+    RowVersions("a signals record")
+    .then(upgrade=_with_viewers)
+    .then(upgrade=_with_seen)
+    .then(upgrade=_with_neutral)
+)
 MAX_EVENTS: Final = 1_000
 """Signals in a record: about 300 bytes each at the default configuration, 6 kB at the largest."""
 MAX_BYTES: Final = 900_000
@@ -248,9 +264,9 @@ def _read(record: bytes, head: np.void, titles: TitleTable) -> SignalBatch:
     out = blank_signals(n, titles)
     for name in ("action", "weight", "change", "at", "depth", "session_items"):
         getattr(out, name)[:] = events[name]
-    positive = out.action == Action.POSITIVE
-    out.x[positive] = columns.take("<f2", p * width).reshape(p, width)
-    out.gradient[positive] = columns.take("<f2", p * inputs).reshape(p, inputs)
+    chosen = CHOSEN[out.action]
+    out.x[chosen] = columns.take("<f2", p * width).reshape(p, width)
+    out.gradient[chosen] = columns.take("<f2", p * inputs).reshape(p, inputs)
     history = columns.take("<u2", int(head["history"]))
     known = np.unpackbits(columns.take("u1", -(-history.size // 8)), count=history.size).astype(bool)
     dictionary = _Dictionary.read(columns, int(head["titles"]), int(head["names"]))
@@ -342,10 +358,10 @@ def _pack_one(located: _Located, titles: TitleTable, partition: int, position: t
     known = past < 0
     history = np.where(known, ~past, past)
     rows, numbers = _numbered(np.concatenate((signals.title, history)), len(titles))
-    positive = signals.action == Action.POSITIVE
+    chosen = CHOSEN[signals.action]
     dictionary, length = _dictionary(rows, titles)
     head = np.zeros(1, HEADER)
-    n, p = signals.title.size, int(positive.sum())
+    n, p = signals.title.size, int(chosen.sum())
     head[0] = (
         VERSIONS.version, partition, n, signals.x.shape[1], signals.gradient.shape[1],
         p, history.size, rows.size, length, *position,
@@ -358,7 +374,7 @@ def _pack_one(located: _Located, titles: TitleTable, partition: int, position: t
     }
     parts = (
         head, *(events[name].astype(kind) for name, kind in EVENT_COLUMNS),
-        signals.x[positive].astype("<f2"), signals.gradient[positive].astype("<f2"), numbers[n:],
+        signals.x[chosen].astype("<f2"), signals.gradient[chosen].astype("<f2"), numbers[n:],
         np.packbits(known),
     )  # fmt: skip
     return b"".join([*(part.tobytes() for part in parts), dictionary])

@@ -164,7 +164,7 @@ def test_bounds(events: list[Event]) -> None:
 
     Of titles that are only known (a rejection that was forgiven) pairs are told to count nothing.
     """
-    model = Recommender(replace(TINY, reward=RewardConfig(neutral=0.0)))
+    model = Recommender(replace(TINY, reward=RewardConfig(neutral=0.0, neutral_choice=0.0)))
     model.learn_many(events)
     titles, viewers = model.titles.arrays, model.viewers.viewers
     size = len(model.titles)

@@ -99,12 +99,10 @@ def test_pairs_fall_with_distance_and_go_both_ways(tiny: ModelConfig, batch: Mak
 
 
 def test_what_is_only_known_counts_half(tiny: ModelConfig, batch: MakeBatch) -> None:
-    """A neutral title is half a step of the representation and half a pair; nothing of its own is learned."""
+    """A neutral title in a history is half a step of the representation and half a pair."""
     model = Recommender(tiny)
     model.prequential(batch(("bob", "n"), ("ann", "c")))
-    before = model.titles.arrays.bias[0], model.titles.arrays.counts[0].tolist()
     model.prequential(batch(("ann", "n"), action=Action.KNOWN))
-    assert (model.titles.arrays.bias[0], model.titles.arrays.counts[0].tolist()) == before
     model.titles.arrays.inp[:2] = [[0.4], [0.8]]
     _, signals = model.learn_columns(batch(("ann", "a")), np.zeros(1, np.int32))
     assert signals.history[0, :2].tolist() == [~0, 1]
@@ -112,6 +110,26 @@ def test_what_is_only_known_counts_half(tiny: ModelConfig, batch: MakeBatch) -> 
     a = model.titles.arrays
     assert a.nbr_w[2][a.nbr[2] == 0].tolist() == a.nbr_w[0][a.nbr[0] == 2].tolist() == [0.5]
     assert a.nbr_w[2][a.nbr[2] == 1].tolist() == [0.5], "one title further back"
+
+
+def test_a_neutral_title_is_a_weak_choice(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Vectors and pairs learn it with a quarter of the weight; popularity and the titles of lists stay."""
+    titles, viewers = hand_made(tiny, batch)
+    neutral = batch(("ann", "a"), action=Action.KNOWN)
+    signals, _ = viewers.observe(viewers.feedback(neutral))
+    score_a, score_b = 0.8 * 1.0 + 0.1 * 0.5 + 0.2, 0.8 * -1.0 + 0.1 * 2.0
+    g = 0.25 * (1.0 - exp(score_a) / (exp(score_a) + exp(score_b)))
+    assert signals.gradient[0] == pytest.approx([g * (1.0 - -1.0)], rel=1e-5)
+    TitleSide(titles).absorb(signals)
+    a, c = 0, 2
+    arrays = titles.arrays
+    assert arrays.bias[a] == pytest.approx(0.2 + 0.1 * g / sqrt(0.05 + g**2), rel=1e-5)
+    assert (
+        arrays.nbr_w[a][arrays.nbr[a] == c].tolist() == arrays.nbr_w[c][arrays.nbr[c] == a].tolist() == [0.25]
+    )
+    assert (arrays.counts[a].tolist(), arrays.watches[a], arrays.size[1]) == ([0, 0, 1], 0.0, 2)
+    again, _ = viewers.observe(viewers.feedback(neutral))
+    assert (again.action[0], again.weight[0]) == (Action.NO_OP, 0.0), "new to the viewer only once"
 
 
 def test_the_gradient_reaches_what_is_only_known(tiny: ModelConfig, batch: MakeBatch) -> None:

@@ -18,26 +18,26 @@ from streams.stages.wire.signals import MAX_BYTES, MAX_EVENTS, SignalBatch, pack
 
 LIMIT = 1_000_000
 """A broker's default limit of a record, rounded down."""
+USEFUL = [Action.POSITIVE, Action.REJECT, Action.TOUCH, Action.KNOWN]
+"""Actions from which titles learn."""
 
 
 def _signals(titles: TitleTable, n: int, seed: int = 0, *, known: int = 50) -> Signals:
     """Draw signals about the first ``known`` titles of a table."""
     rng = np.random.default_rng(seed)
     out = blank_signals(n, titles)
-    out.action[:] = rng.choice(
-        [Action.POSITIVE, Action.REJECT, Action.TOUCH, Action.KNOWN, Action.IGNORED], n
-    )
+    out.action[:] = rng.choice([*USEFUL, Action.IGNORED], n)
     out.title[:] = rng.integers(0, known, n)
     out.weight[:] = rng.random(n, np.float32)
     out.change[:] = rng.normal(size=n)
     out.at[:] = rng.integers(10**12, 2 * 10**12, n)
-    positive = out.action == Action.POSITIVE
-    out.depth[positive] = rng.integers(0, out.history.shape[1] + 1, int(positive.sum()))
+    chosen = np.isin(out.action, (Action.POSITIVE, Action.KNOWN))
+    out.depth[chosen] = rng.integers(0, out.history.shape[1] + 1, int(chosen.sum()))
     for row, depth in enumerate(out.depth.tolist()):
         out.session_items[row] = rng.integers(0, depth + 1)
         out.history[row, :depth] = rng.integers(0, known, depth) ^ -rng.integers(0, 2, depth)  # t or ~t
-    out.x[positive] = rng.normal(size=(int(positive.sum()), out.x.shape[1])).astype("f2")
-    out.gradient[positive] = rng.normal(size=(int(positive.sum()), out.gradient.shape[1])).astype("f2")
+    out.x[chosen] = rng.normal(size=(int(chosen.sum()), out.x.shape[1])).astype("f2")
+    out.gradient[chosen] = rng.normal(size=(int(chosen.sum()), out.gradient.shape[1])).astype("f2")
     return out
 
 
@@ -75,7 +75,7 @@ def test_what_is_sent_is_heard(n: int, seed: int, known: int) -> None:
     sender, receiver = _table(), TitleTable(ModelConfig())
     receiver.intern(["another", "title 7 é"])
     said = _signals(sender, n, seed, known=known)
-    useful = [row for row in range(n) if said.action[row] in {Action.POSITIVE, Action.REJECT, Action.TOUCH}]
+    useful = [row for row in range(n) if said.action[row] in USEFUL]
     batches = _heard(list(pack(said, sender, partition=3, sent=100)), receiver)
     heard = [
         _described(batch.signals, receiver, row)
@@ -98,7 +98,7 @@ def test_places_and_devices_are_heard_beside_their_signals(n: int, told: int, se
     heard = _heard(
         list(pack(said, sender, partition=0, sent=0, countries=countries, devices=devices)), _table()
     )
-    useful = np.isin(said.action, (Action.POSITIVE, Action.REJECT, Action.TOUCH))
+    useful = np.isin(said.action, USEFUL)
     for given_, name in ((countries, "countries"), (devices, "devices")):
         got = np.concatenate([getattr(batch, name) for batch in heard] or [given_[:0]])
         assert got.tolist() == np.pad(given_, (0, n - size))[useful].tolist()
