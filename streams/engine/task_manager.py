@@ -24,9 +24,10 @@ _LOG = structlog.get_logger(__name__)
 RESTORE_THREADS = 4
 """Partitions that are opened at the same time: a restore waits for the network more than for a core."""
 
-SLACK = 0.1
-"""Share of a batch for which records may wait at the broker while all partitions work. What comes meanwhile
-waits for the batch anyway, and the longer the batches, the less it matters how often is asked."""
+SLACK = 0.2
+"""Share of a batch for which records may wait at the broker. The longer batches take, the less it adds to the
+way of an event, and a round of fetching costs .6 to .8 ms of CPU however few records it brings: where batches
+take 120 ms, 40 rounds a second in place of 90."""
 
 TopicPartition = tuple[str, int]
 """Source topic and partition."""
@@ -121,13 +122,11 @@ class TaskManager:
         return not all(task.idle for task in self.tasks.values())
 
     def slack_s(self) -> float:
-        """Return the seconds for which no partition needs records: a part of the shortest batch in flight.
+        """Return the seconds for which records may wait: a share of the shortest of the last batches.
 
-        Those of a stage that yields to others do not count; 0 if one of the others has no batch in flight.
+        Those of a stage that yields to others do not count.
         """
         tasks = [task for task in self.tasks.values() if not task.partition.spec.yields_s]
-        if any(task.idle for task in tasks):
-            return 0.0
         return SLACK * min((task.took_s for task in tasks), default=0.0)
 
     def offer(self, part: Slice) -> None:

@@ -8,7 +8,7 @@ Faust's own consumer, and the reasons:
 * **committed records only**, and a fetch waits 10 ms, not Faust's 1.5 s: only one request per broker is in
   flight, so a long wait for idle partitions delays the busy one;
 * **few rounds**: while a batch is in flight, the broker waits for more records before it answers
-  (:data:`WORKING_BYTES`), and while all partitions work, it waits longer the longer their batches take;
+  (:data:`WORKING_BYTES`), and it waits longer the longer batches take;
 * **a position out of range is an error**, never a silent jump: restart, and the gap is counted;
 * **bounded memory**: a compressed batch that would be too large is not opened, and becomes a dead letter
   (:mod:`streams.engine.record_batches`);
@@ -63,8 +63,8 @@ one or two would come with each of 500 rounds, and wait for the batch anyway; a 
 
 BUSY_S = 0.05
 """Both of these waits while a task is full, in seconds: one round of fetching costs 0.5 ms of CPU (measured),
-and the batch that is queued in that task takes longer than that in its step. No wait is longer, either, while
-all partitions work (`TaskManager.slack_s`)."""
+and the batch that is queued in that task takes longer than that in its step. No wait is longer, either,
+where batches take long (`TaskManager.slack_s`)."""
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):

@@ -132,15 +132,16 @@ async def test_slices_become_batches(tasks: TaskManager, fetcher: Fetcher, log: 
     [
         ([], 0.0),
         ([(0.0, False, 0.4), (0.0, False, 0.2)], SLACK * 0.2),
-        ([(0.0, False, 0.4), (0.0, True, 0.2)], 0.0),
+        ([(0.0, False, 0.4), (0.0, True, 0.2)], SLACK * 0.2),
+        ([(0.0, False, 0.4), (0.0, True, 0.0)], 0.0),
         ([(0.0, False, 0.4), (0.1, True, 0.2)], SLACK * 0.4),
     ],
-    ids=["no partition", "the shortest batch", "one is idle", "one that yields is idle"],
+    ids=["no partition", "the shortest batch", "one is idle", "one had no batch", "one yields"],
 )
-async def test_records_may_wait_while_all_partitions_work(
+async def test_records_may_wait_for_a_share_of_a_batch(
     tasks: TaskManager, working: list[tuple[float, bool, float]], slack_s: float
 ) -> None:
-    """For a part of what a batch takes; a partition that is idle needs the next record at once."""
+    """A round of fetching costs much; a batch that takes long makes a short wait for it cheap."""
     of_tests = [
         SimpleNamespace(
             partition=SimpleNamespace(spec=SimpleNamespace(yields_s=yields_s)), idle=idle, took_s=s

@@ -214,10 +214,10 @@ async def test_while_a_lane_is_full_fetching_takes_its_time(
     assert inner.waits == [short, long, short]
 
 
-async def test_while_all_work_the_broker_waits_longer(
+async def test_where_batches_take_long_the_broker_waits_longer(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As long as no partition needs records; never less than usual, nor more than for a full task."""
+    """As long as records may wait; never less than usual, nor more than for a full task."""
     monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: True)
     for slack_s in (0.0, 0.005, 0.03, 7.0):
         monkeypatch.setattr(consumer._task_manager, "slack_s", lambda slack_s=slack_s: slack_s)
