@@ -264,8 +264,11 @@ def observe_tested(
 
     Returns the number of signals filled.
     """
-    work = scratch(titles, params)
-    at = prequential_scratch(params, weights, tags, titles.bias.size)
+    work, size = scratch(titles, params), 0
+    for i in range(tested.size):
+        if tested[i]:
+            size = titles.bias.size
+    at = prequential_scratch(params, weights, tags, size)
     ranks[:] = -1.0
     spare = feedback.viewer.size
     for i in range(feedback.viewer.size):

@@ -30,6 +30,7 @@ from online_models.tables.layout import F4, I4, CoWatchScratch, Lists, Params, S
 from online_models.tables.top_k import NO_TITLE, end_list, enter, keep_best
 from online_models.tables.vector_norms import NORM_MARGIN, Norms
 
+_LAST_STAMP = int(np.iinfo(np.int32).max)
 PROBED = 32
 """Viewers of a batch after whom the share of multiplied titles is checked."""
 MAX_SHARE = 0.1
@@ -77,7 +78,7 @@ class ShortlistMemory(local):
             self._near = near = sparse_scratch(params, size)
             self._away, self._far = np.empty(size + 1, np.int32), np.empty(size + 1, np.int32)
             self._extra, self._stamp = np.zeros(size, np.float32), 0
-        if self._stamp + viewers >= np.iinfo(np.int32).max:
+        if self._stamp + viewers >= _LAST_STAMP:
             near.near[:] = 0
             self._stamp = 0
         stamp, self._stamp = self._stamp, self._stamp + viewers

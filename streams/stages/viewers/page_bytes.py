@@ -166,6 +166,7 @@ class PageEncoder:
             b'{"viewer_id":', b',"list_id":"%d-' % partition, b"-", b'","seq":',
             b',"generated_at_ms":', b',"expires_at_ms":', b'},"rows":[',
         )  # fmt: skip
+        self._about = FragmentStore(self._texts)
         self._source = b',"source":{"topic":%b,"partition":%d,"offset":' % (
             msgspec.json.encode(topic),
             partition,
@@ -231,7 +232,9 @@ class PageEncoder:
 
     def _page_heads(self, causes: Causes, languages: I4) -> tuple[PageHeads, int]:
         """Return the heads of pages, and the most bytes of one."""
-        shared = FragmentStore(self._texts)
+        if len(self._about) > _MAX_FRAGMENTS:
+            self._about = FragmentStore(self._texts)
+        shared = self._about
         keys = zip(languages.tolist(), causes.said, strict=True)
         numbers = np.array(shared.many(keys, self._shared), np.int32) - len(self._texts)
         ids = [msgspec.json.encode(viewer_id) for viewer_id in causes.viewer_ids]
