@@ -6,6 +6,7 @@ missing from the catalog may be listed for viewers without a limit only. Titles 
 (:mod:`online_models.catalog.business_rules`) may not be listed either.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from threading import Lock
@@ -180,30 +181,53 @@ class Catalog:
 
     def put(self, title: Title) -> None:
         """Apply the newest record of a title."""
-        row = self._admitted(title.title_id)
+        self.put_all([title])
+
+    def put_all(self, titles: Sequence[Title]) -> None:
+        """Apply the newest records of titles, in order.
+
+        Rows are made and tags set at once: one by one that takes two thirds of all the time.
+        """
+        tagged: dict[int, Sequence[str]] = {}
+        rows = self._admitted([title.title_id for title in titles])
+        for row, title in zip(rows.tolist(), titles, strict=True):
+            labels = self._put(row, title)
+            if row in tagged:
+                self._label(tagged)
+                tagged = {}
+            if labels:
+                tagged[row] = labels
+        self._label(tagged)
+
+    def _label(self, tagged: Mapping[int, Sequence[str]]) -> None:
+        self.titles.label(np.array(list(tagged), np.int32), list(tagged.values()))
+
+    def _put(self, row: int, title: Title) -> Sequence[str]:
+        """Apply a record, but for what is learned of its tags; return these."""
         self._fit(row + 1)
         window = title.availability
         self._maturity[row] = min(title.maturity or 0, _UNKNOWN_MATURITY)
         self._start[row] = -_FOREVER if window.start_ms is None else window.start_ms
         self._end[row] = _FOREVER if window.end_ms is None else window.end_ms
         self._listed[row] = 1
-        labels = (*labels_of(title), *year_of(title))
+        tags = labels_of(title)
+        labels = (*tags, *year_of(title))
         if labels:
             self.labelled.put(title.title_id, labels)
-            self.titles.label(np.array([row], np.int32), [labels])
         with self.lock:
             self._countries.pop(row, None)
             if window.countries:
                 self._countries[row] = frozenset(map(country_code, window.countries))
-            self.tags.put(row, title)
+            self.tags.put(row, tags)
             self.facts.put(row, title)
             self._version += 1
+        return labels
 
-    def _admitted(self, title_id: str) -> int:
-        """Return the row of a title; it has room however many titles outside of the catalog there are."""
-        row = self.titles.intern([title_id], admit=True)
-        self.titles.mark_in_catalog(row)
-        return int(row[0])
+    def _admitted(self, title_ids: Sequence[str]) -> I4:
+        """Return the rows of titles; they have room however many titles outside of the catalog there are."""
+        rows = self.titles.intern(title_ids, admit=True)
+        self.titles.mark_in_catalog(rows)
+        return rows
 
     def has_keys(self, keys: U8) -> NDArray[np.bool_]:
         """Return which titles, by key, the catalog has a record of, or has withdrawn: [keys]."""
@@ -233,7 +257,7 @@ class Catalog:
 
     def withdraw(self, title_id: str) -> None:
         """Withdraw a title: never list it again, watched or not (a tombstone in the catalog)."""
-        row = self._admitted(title_id)
+        row = int(self._admitted([title_id])[0])
         self._fit(row + 1)
         self._listed[row] = -1
         with self.lock:

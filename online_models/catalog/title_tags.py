@@ -1,6 +1,6 @@
 """Tags of titles from the catalog, as numbers: growing compressed sparse rows (CSR)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -52,10 +52,9 @@ class TitleTags:
 
     Examples
     --------
-    >>> from schemas import Tags
     >>> tags = TitleTags()
-    >>> tags.put(2, Title(title_id="c", tags=Tags(genre=("Drama", "Crime"))))
-    >>> tags.put(0, Title(title_id="a", tags=Tags(genre=("Crime",))))
+    >>> tags.put(2, ["genre:Drama", "genre:Crime"])
+    >>> tags.put(0, ["genre:Crime"])
     >>> indptr, ids = tags.of(np.array([0, 1, 2]))
     >>> indptr.tolist(), [tags.names[t] for t in ids]
     ([0, 1, 1, 3], ['genre:Crime', 'genre:Drama', 'genre:Crime'])
@@ -78,11 +77,11 @@ class TitleTags:
         """How often a number of a tag that no title has any more became another's."""
         return self._numbering.reused
 
-    def put(self, row: int, title: Title) -> None:
-        """Apply the newest record of a row's title."""
+    def put(self, row: int, labels: Sequence[str]) -> None:
+        """Apply the tags of a row's title (`labels_of`) as its newest record has them."""
         start, length = self._span(row)
         former: list[int] = self._pool[start : start + length].tolist()
-        ids = self._numbering.replace(former, labels_of(title))
+        ids = self._numbering.replace(former, labels)
         if former == ids:
             return
         self._reserve(row + 1, self._used + len(ids))

@@ -23,7 +23,7 @@ from online_models.ranking.segment_boost import SegmentBoost
 from online_models.tables.layout import I8
 from online_models.tables.rows import TITLE_ROWS
 from online_models.tables.titles import TitleTable
-from schemas import DecodeError, Reason, topics
+from schemas import DecodeError, Reason, Title, topics
 from schemas.codec import check_title_key, decode_title
 from streams.config.settings import Settings
 from streams.engine.table_reader import TableReader
@@ -217,15 +217,19 @@ class Replica:
 
     def _take_titles(self, messages: Sequence[Message]) -> None:
         """Take records of the catalog; raise `DecodeError` on a bad one."""
+        some: list[Title] = []
         for message in messages:
             key, value = message.key(), message.value()
             if value is None:
+                self.catalog.put_all(some)
+                some = []
                 self._withdraw(key or b"")
                 continue
             title = decode_title(value)
             check_title_key(title, key)
-            self.catalog.put(title)
+            some.append(title)
             self.gallery.put(title.title_id, title)
+        self.catalog.put_all(some)
 
     def _keep_or_withdraw(self, message: Message) -> None:
         """Keep a title whose newest record cannot be used as it was; withdraw it if it never was."""

@@ -67,6 +67,38 @@ def test_a_newer_record_replaces_the_older(guards: Catalog) -> None:
     assert allowed(guards, country="DE", limit=6) == {"a"}
 
 
+def test_many_records_at_once_are_as_one_by_one() -> None:
+    """To the byte, with a record that comes again, one without tags, and tags that have learned."""
+    titles = [
+        Title(title_id="a", tags=Tags(genre=("Drama", "Crime")), maturity=12),
+        Title(title_id="b", tags=Tags(genre=("Crime",))),
+        Title(title_id="c"),
+        Title(title_id="a", tags=Tags(genre=("Comedy",))),
+        Title(title_id="b"),
+        Title(title_id="d", tags=Tags(genre=("Comedy", "Drama"), mood=("dark",))),
+    ]
+    made = []
+    for together in (True, False):
+        table = TitleTable(ModelConfig())
+        table.arrays.tag_published[:] = np.random.default_rng(1).normal(size=table.arrays.tag_published.shape)
+        catalog = Catalog(table)
+        for some in [titles] if together else [[title] for title in titles]:
+            catalog.put_all(some)
+        made.append((catalog.snapshot(), table.snapshot(), catalog.version))
+        assert table.arrays.out[:4].any(axis=1).tolist() == [True, True, True, True]
+    assert made[0] == made[1]
+
+
+def test_tags_of_many_records_are_set_at_once(guards: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one, they take half of the time in which a replica reads a catalog."""
+    label, calls = guards.titles.label, []
+    monkeypatch.setattr(
+        guards.titles, "label", lambda rows, labels: (calls.append(len(rows)), label(rows, labels))
+    )
+    guards.put_all([Title(title_id=f"t{n}", tags=Tags(genre=("Drama",))) for n in range(50)])
+    assert calls == [50]
+
+
 def test_withdrawn_before_it_was_met(guards: Catalog) -> None:
     """A tombstone holds for a title that only later turns up in an event."""
     guards.withdraw("a")

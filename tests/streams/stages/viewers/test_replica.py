@@ -105,6 +105,15 @@ def test_a_withdrawn_title_is_listed_to_nobody(withdrawn_first: bool) -> None:
     assert replica.catalog.allowed(limit=255, country=0, now_ms=0).tolist() == [True]
 
 
+def test_records_and_withdrawals_of_one_read_count_in_their_order() -> None:
+    """The last one of a title decides."""
+    replica = _replica()
+    a, b = (message(t.encode(), encode(Title(title_id=t))) for t in ("a", "b"))
+    replica.take_titles([a, message(b"a", None), message(b"b", None), b])
+    listed = replica.catalog.allowed(limit=255, country=0, now_ms=0).tolist()
+    assert dict(zip(replica.titles.ids, listed, strict=True)) == {"a": False, "b": True}
+
+
 def test_an_unusable_catalog_record_is_passed_over(capsys: pytest.CaptureFixture[str]) -> None:
     """It is logged by key, place and reason, and the records around it count."""
     replica = _replica()
