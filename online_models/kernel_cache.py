@@ -33,7 +33,7 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic, np.dtyp
 """Types of constants whose ``repr`` is their whole value."""
 
 
-_LIBRARIES = {"numba", "numpy", "typing"}
+_LIBRARIES = {"llvmlite", "numba", "numpy", "typing"}
 """Packages whose functions are identified by name: a cache belongs to one version of numba anyway."""
 _FunctionCache: Any = caching.FunctionCache
 _CacheFile: Any = caching.IndexDataCacheFile

@@ -179,7 +179,7 @@ class Recommender:
         feedback = self.viewers.feedback(batch)
         ranks = np.full((len(batch.viewers), RANKINGS), -1.0)
         signals = blank_signals(1 + INTERACTIONS, self.titles)
-        prequential(
+        moved = prequential(
             self.titles.arrays,
             self.viewers.viewers.arrays,
             self.titles.params,
@@ -191,7 +191,7 @@ class Recommender:
             self.viewers.ranker.tagged.table(),
             ranks,
         )
-        self.titles.changes.mark_all()
+        self.titles.mark_learned(moved)
         self._newest = max(self._newest, max(batch.at, default=0))
         return ranks, signals
 

@@ -17,7 +17,8 @@ et al., JMLR 2011). Constants: ``online_models.config``.
 
 import numpy as np
 
-from online_models.jit import jit, jit_no_alloc
+from online_models.jit import jit, jit_inline, jit_no_alloc
+from online_models.tables.changed_rows import MOVED_SHARE
 from online_models.tables.hashing import below, mix
 from online_models.tables.history import share_of, title_of
 from online_models.tables.layout import (
@@ -32,6 +33,7 @@ from online_models.tables.layout import (
     Titles,
     Viewers,
 )
+from online_models.tables.prefetch import prefetch, prefetch_row
 
 TRIES = 8
 """Draws per negative before it is left out: a viewer who knows half the catalog still finds 255 of 256."""
@@ -49,6 +51,8 @@ def scratch(titles: Titles, params: Params) -> Scratch:
         np.zeros(1, np.int32),
         np.empty(candidates, np.int32),
         np.empty(candidates, np.float32),
+        np.empty(titles.bias.size // MOVED_SHARE + 1, np.int32),
+        np.zeros(1, np.int32),
         np.empty(titles.out.shape[1], np.float32),
         TagScratch(
             np.zeros(titles.tag_acc.size + 1, np.float32),
@@ -57,6 +61,24 @@ def scratch(titles: Titles, params: Params) -> Scratch:
             np.zeros(1, np.int64),
         ),
     )
+
+
+@jit_inline
+def mark_moved(work: Scratch, j: int) -> None:
+    """Note that a row has changed."""
+    n = work.moves[0]
+    work.moved[min(n, work.moved.size - 1)] = j
+    work.moves[0] = min(n + 1, work.moved.size)
+
+
+@jit
+def moved_rows(titles: Titles, published: int, work: Scratch) -> I4:
+    """Return the rows that a batch has moved, more than `MOVED_SHARE` of them if it may be any.
+
+    ``published`` is the number of tag publications before the batch: one moves rows that nobody has listed.
+    """
+    moved: I4 = work.moved if titles.size[4] != published else work.moved[: work.moves[0]]
+    return moved
 
 
 @jit_no_alloc
@@ -72,6 +94,8 @@ def represent(
 ) -> None:
     """Write a viewer's representation into ``x`` [D]; the ``fresh`` newest titles are of this session."""
     k, last = params.factors, params.horizons.size * params.factors
+    for step in range(depth):
+        prefetch_row(titles.inp, title_of(history[step]))
     for h in range(params.horizons.size):
         x[h * k : (h + 1) * k] = 0.0
         a = 1.0
@@ -96,7 +120,7 @@ def represent(
 def draw_negatives(titles: Titles, n: int, target: int, stamp: int, state: Int, work: Scratch) -> int:
     """Draw ``n`` active titles without the stamp, other than the target; return the number found.
 
-    They are the first of ``work.cand``; the target follows them.
+    They are the first of ``work.cand``; the target follows them. Their vectors and biases are on the way.
     """
     active = titles.size[1]
     found = 0
@@ -107,6 +131,8 @@ def draw_negatives(titles: Titles, n: int, target: int, stamp: int, state: Int, 
             if work.mark[j] != stamp and j != target:
                 work.cand[found] = j
                 found += 1
+                prefetch(titles.bias, j)
+                prefetch_row(titles.out, j)
                 break
     work.cand[found] = target
     return found

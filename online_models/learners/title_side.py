@@ -14,13 +14,22 @@ from numpy.typing import NDArray
 from online_models.config import WAYS
 from online_models.feedback.interaction_state import POSITIVE, REJECT, TOUCH, is_choice
 from online_models.jit import jit, jit_inline, jit_no_alloc
-from online_models.learners.factorization import SMALL, draw_negatives, next_stamp, scratch, softmax_gradient
+from online_models.learners.factorization import (
+    SMALL,
+    draw_negatives,
+    mark_moved,
+    moved_rows,
+    next_stamp,
+    scratch,
+    softmax_gradient,
+)
 from online_models.learners.stale_steps import StaleSteps, StepCounts, renew
 from online_models.learners.tag_vectors import learn_tags, move_tags
 from online_models.tables.derived_columns import count_positives, is_stale, update_prior
 from online_models.tables.hashing import below, fill_shards, mix
 from online_models.tables.history import share_of, title_of
 from online_models.tables.layout import DAY_MS, F8, I4, I8, U8, Int, Params, Real, Scratch, Signals, Titles
+from online_models.tables.prefetch import prefetch, prefetch_row
 from online_models.tables.titles import TitleTable, title_key
 
 __all__ = ["DRIFTED_SHARE", "MOST_DRIFTED", "MOST_JUMP_MS", "TitleSide", "bound_jumps", "decayed", "shard_of"]
@@ -59,6 +68,9 @@ def learn_outputs(
     drawn = titles.counts[t, 0] if signals.action[i] == POSITIVE else ~titles.counts[t, 2]
     state = mix(titles.key[t] ^ mix(np.uint64(params.seed) + np.uint64(drawn)))
     n = draw_negatives(titles, params.negatives, t, stamp, state, work)
+    for q in range(n):
+        prefetch_row(titles.acc, work.cand[q])
+        prefetch(titles.drift, work.cand[q])
     softmax_gradient(titles, x, n, work)
     square = np.float32(0.0)
     for f in range(x.size):
@@ -74,6 +86,7 @@ def learn_outputs(
             for f in range(x.size):
                 titles.out[j, f] += step * x[f]
             titles.bias[j] += rate * g / np.sqrt(titles.acc[j, 1])
+            mark_moved(work, j)
             add_drift(titles, params, j, abs(step) * length)
     if params.tag_learning_rate > 0:
         learn_tags(titles, params, x, mean, w, n, work)
@@ -144,6 +157,17 @@ def pair(titles: Titles, a: int, b: int, w: Real) -> None:
 
 
 @jit_no_alloc
+def prefetch_pairs(titles: Titles, params: Params, signals: Signals, i: int) -> None:
+    """Ask for the places of a title among the neighbours of the newest titles of the history."""
+    places = titles.nbr.shape[1]
+    first = WAYS * below(mix(titles.key[signals.title[i]]), places // WAYS)
+    for step in range(min(signals.depth[i], params.window)):
+        at = title_of(signals.history[i, step]) * places + first
+        prefetch(titles.nbr, at)
+        prefetch(titles.nbr_w, at)
+
+
+@jit_no_alloc
 def learn_pairs(titles: Titles, params: Params, owned: I4, signals: Signals, i: int) -> None:
     """Pair a title with the newest titles of the history, both ways; the weight falls with each step.
 
@@ -176,7 +200,7 @@ def count(titles: Titles, params: Params, t: int, w: float, at: int) -> None:
 
 
 @jit_no_alloc
-def change_weight(titles: Titles, params: Params, signals: Signals, i: int, kind: int) -> None:
+def change_weight(titles: Titles, params: Params, signals: Signals, i: int, kind: int, work: Scratch) -> None:
     """Count a signal of a kind (column of ``counts``), and change the title's counters by its difference."""
     t, w = signals.title[i], float(signals.change[i])
     titles.counts[t, kind] += 1
@@ -186,6 +210,7 @@ def change_weight(titles: Titles, params: Params, signals: Signals, i: int, kind
         titles.norm[t] = np.float32(max(titles.watches[t], 1.0) ** -params.alpha)
         count(titles, params, t, w, signals.at[i])
     update_prior(titles, params, t)
+    mark_moved(work, t)
 
 
 @jit
@@ -210,9 +235,12 @@ def learn_title(
         if params.negatives > 0:
             stamp = next_stamp(work)
             for step in range(signals.depth[i]):
-                work.mark[title_of(signals.history[i, step])] = stamp
+                j = title_of(signals.history[i, step])
+                work.mark[j] = stamp
+                prefetch_row(titles.inp, j)
+            prefetch_pairs(titles, params, signals, i)
             learn_outputs(titles, params, signals, i, stamp, work)
-        change_weight(titles, params, signals, i, 0 if liked else 2)
+        change_weight(titles, params, signals, i, 0 if liked else 2, work)
         if liked:
             if is_stale(titles, 1):
                 move_tags(titles, work.tags)
@@ -237,18 +265,19 @@ def absorb_one(
     if is_choice(signals.action[i], signals.weight[i]):
         learn_title(titles, params, owned, signals, i, work, stale)
     elif owned[t] and signals.action[i] == REJECT:
-        change_weight(titles, params, signals, i, 1)
+        change_weight(titles, params, signals, i, 1, work)
     elif owned[t] and signals.action[i] == TOUCH:
-        change_weight(titles, params, signals, i, 2)
+        change_weight(titles, params, signals, i, 2, work)
 
 
 @jit
-def absorb(titles: Titles, params: Params, owned: I4, signals: Signals, stale: StepCounts) -> None:
-    """Learn a batch of signals on the titles' side."""
-    work = scratch(titles, params)
+def absorb(titles: Titles, params: Params, owned: I4, signals: Signals, stale: StepCounts) -> I4:
+    """Learn a batch of signals on the titles' side; return the rows moved (`moved_rows`)."""
+    work, published = scratch(titles, params), titles.size[4]
     for i in range(signals.title.size):
         absorb_one(titles, params, owned, signals, i, work, stale)
     move_tags(titles, work.tags)
+    return moved_rows(titles, published, work)
 
 
 _FOREVER = int(np.iinfo(np.int64).max)
@@ -321,8 +350,7 @@ class TitleSide:
         """
         titles = self.titles.arrays
         stale = self._stale.before(seen, learned, titles.bias.size)
-        absorb(titles, self.titles.params, self.owned(), signals, stale)
-        self.titles.changes.mark_all()
+        self.titles.mark_learned(absorb(titles, self.titles.params, self.owned(), signals, stale))
         paired = signals.history[:, : self.titles.params.window]
         entries = paired[np.arange(paired.shape[1]) < signals.depth[:, None]]
         self._mark_named(signals.title)

@@ -20,7 +20,6 @@ from online_models.ranking.exploration import draw_last, mark_draws
 from online_models.ranking.scorer import HAS_STATED, TASTE, TRAITS, blend_row, look_up, rank_block
 from online_models.ranking.shared_scores import SharedScores
 from online_models.ranking.shortlist import ShortlistMemory, rank_shortlists
-from online_models.ranking.tag_places import find_voters
 from online_models.ranking.tag_table import TaggedTitles
 from online_models.tables.layout import DAY_MS, F4, I4, U1, Lists, Shared
 from online_models.tables.viewers import ViewerTable
@@ -198,17 +197,14 @@ class ListRanker:
         apart |= viewers.stated_tags[slots, 0] != 0
         if self.further is not None:
             apart |= self.further.concerns(slots)
-        find_voters(viewers, titles.params, slots, now_ms, self.tagged.table(), apart)
-        some = np.flatnonzero(apart == 0).astype(np.int32)
         x, _, shared = prepared
         norms = titles.norms.of(titles.arrays.out[: shared.dense.shape[1]])
         at, stamp = _MEMORY.of(titles.params, shared, out.title.shape[1], slots.size)
-        done = rank_shortlists(
+        rank_shortlists(
             titles.arrays,
             viewers,
             titles.params,
             slots,
-            some,
             x,
             norms,
             shared,
@@ -216,9 +212,11 @@ class ListRanker:
             draws,
             at,
             stamp,
+            self.tagged.table(),
+            apart,
             out,
         )
-        return np.concatenate([some[done:], np.flatnonzero(apart).astype(np.int32)])
+        return np.flatnonzero(apart).astype(np.int32)
 
     def _from_matrices(self, request: _Request, prepared: Prepared, n: int) -> Lists:
         """Make lists from the products with all titles."""

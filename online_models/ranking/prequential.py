@@ -17,7 +17,7 @@ from online_models.learners.blender import (
     context_of,
     learn_weights,
 )
-from online_models.learners.factorization import next_stamp, represent, scratch
+from online_models.learners.factorization import moved_rows, next_stamp, represent, scratch
 from online_models.learners.stale_steps import StepCounts
 from online_models.learners.tag_vectors import move_tags
 from online_models.learners.title_side import absorb_one
@@ -151,10 +151,10 @@ def score_titles(
         score[1 + FACTORIZATION, j] = s
     for k in range(cowatch(titles, params, history, depth, fresh, streak, near.score, near.touched)):
         j = near.touched[k]
-        score[1 + COWATCH, j] = near.score[0, j]
-        score[1 + COWATCH_LONG, j] = near.score[1, j]
-        near.score[0, j] = 0.0
-        near.score[1, j] = 0.0
+        score[1 + COWATCH, j] = near.score[j, 0]
+        score[1 + COWATCH_LONG, j] = near.score[j, 1]
+        near.score[j, 0] = 0.0
+        near.score[j, 1] = 0.0
 
 
 @jit
@@ -214,14 +214,14 @@ def prequential(
     weights: F8,
     tags: TagTable,
     ranks: F8,
-) -> None:
-    """Test, then learn on both sides, event by event.
+) -> I4:
+    """Test, then learn on both sides, event by event; return the rows moved (`moved_rows`).
 
     ``signals`` holds one event, and the titles that its viewer has abandoned by then; ``tested`` [n] marks
     the positives to test, from which ``weights`` are learned; ``ranks`` [n, RANKINGS] becomes -1 if not
     tested, and inf for a title never watched before.
     """
-    work, size = scratch(titles, params), 0
+    work, published, size = scratch(titles, params), titles.size[4], 0
     # titles learn event by event: no gradient is stale
     stale = StepCounts(np.zeros((2, 0, 0), np.int32), np.zeros(0, np.int64), np.zeros(1, np.int64))
     for i in range(tested.size):
@@ -246,6 +246,7 @@ def prequential(
         at.counted[0] = 0  # the titles may have learned
         update_history(viewers, params, feedback, i, action, signals, 0)
     move_tags(titles, work.tags)
+    return moved_rows(titles, published, work)
 
 
 @jit

@@ -44,6 +44,7 @@ from online_models.tables.layout import (
     Titles,
     Viewers,
 )
+from online_models.tables.prefetch import prefetch_row
 from online_models.tables.top_k import least_of, top
 
 TASTE, CO_WATCH, TREND = 0, 1, 2
@@ -64,7 +65,7 @@ TRAITS = 6
 def sparse_scratch(params: Params, size: int) -> CoWatchScratch:
     """Allocate a block's working memory."""
     return CoWatchScratch(
-        np.zeros((2, size), np.float32),
+        np.zeros((size, 2), np.float32),
         np.empty(size + 1, np.int32),
         np.zeros(size, np.int32),
         np.empty(params.history, np.int32),
@@ -121,16 +122,22 @@ def cowatch(
 ) -> int:
     """Add up the neighbours of the newest titles: s_j = sum_l d**l C[h_l, j] / (n_h n_j) ** alpha.
 
-    Once over few titles with a quick decay (``score[0]``), once over more with a slow one (``score[1]``). For
-    the first, titles before the ``streak`` newest count ``before_streak``, if there is a streak.
-    ``score`` [2, T] must be zero on entry; ``touched`` [T + 1] receives the rows that become non-zero; their
+    Once over few titles with a quick decay (``score[:, 0]``), once over more with a slow one
+    (``score[:, 1]``); for the first, titles before the ``streak`` newest count ``before_streak``, if there is
+    a streak.
+    ``score`` [T, 2] must be zero on entry; ``touched`` [T + 1] receives the rows that become non-zero; their
     number is returned. Neighbours from row T on are left out: a replica may have grown since ``score`` was
     made.
     """
-    n, size = 0, score.shape[1]
+    n, size = 0, score.shape[0]
     short, long = 1.0, 1.0
     before = params.before_streak if streak > 0 else 1.0
-    for step in range(min(depth, max(params.seeds, params.long_seeds))):
+    steps = min(depth, max(params.seeds, params.long_seeds))
+    for step in range(steps):
+        # While the neighbours of one title are added, those of the next one are on their way
+        for ahead in range(step + (step > 0), min(step + 2, steps)):
+            prefetch_row(titles.nbr, title_of(history[ahead]))
+            prefetch_row(titles.nbr_w, title_of(history[ahead]))
         h, share = title_of(history[step]), share_of(params, history[step], step >= fresh)
         held = 1.0 if step < streak else before
         near = np.float32(held * short * share * titles.norm[h] * (step < params.seeds))
@@ -140,15 +147,15 @@ def cowatch(
             if w > 0 and 0 <= j < size:
                 # Always written, counted only if new: half of them are, and a branch would be mispredicted
                 touched[n] = j
-                n += (score[0, j] == 0) & (score[1, j] == 0)
-                score[0, j] += near * w
-                score[1, j] += far * w
+                n += (score[j, 0] == 0) & (score[j, 1] == 0)
+                score[j, 0] += near * w
+                score[j, 1] += far * w
         short *= params.seed_decay
         long *= params.long_seed_decay
     for k in range(n):
         j = touched[k]
-        score[0, j] *= titles.norm[j]
-        score[1, j] *= titles.norm[j]
+        score[j, 0] *= titles.norm[j]
+        score[j, 1] *= titles.norm[j]
     return n
 
 
@@ -175,8 +182,8 @@ def add_cowatch(
     near, far = np.float32(0.0), np.float32(0.0)
     for k in range(m):
         if known[touched[k]] > -np.inf:
-            near += score[0, touched[k]]
-            far += score[1, touched[k]]
+            near += score[touched[k], 0]
+            far += score[touched[k], 1]
     one, zero = np.float32(1.0), np.float32(0.0)
     by_near = np.float32(n / (params.floor * near)) if near > 0 else zero
     by_far = np.float32(n / (params.floor * far)) if far > 0 else zero
@@ -184,10 +191,10 @@ def add_cowatch(
     near_log, far_log = np.empty(m, np.float32), np.empty(m, np.float32)
     for k in range(m):
         j = touched[k]
-        near_log[k] = one + by_near * backoff[j] * score[0, j]
-        far_log[k] = one + by_far * backoff[j] * score[1, j]
-        score[0, j] = zero
-        score[1, j] = zero
+        near_log[k] = one + by_near * backoff[j] * score[j, 0]
+        far_log[k] = one + by_far * backoff[j] * score[j, 1]
+        score[j, 0] = zero
+        score[j, 1] = zero
     log_all(near_log, m)
     log_all(far_log, m)
     for k in range(m):
@@ -205,23 +212,23 @@ def subtract_rejected(
     titles, each times the strength of its rejection; after ``rejection_ms`` a rejection is forgotten. Returns
     the number of titles that it changed; they are the first of ``work.touched``.
     """
-    score, touched, m, total = work.score[0], work.touched, 0, np.float32(0.0)
+    score, touched, m, total = work.score, work.touched, 0, np.float32(0.0)
     for p in range(viewers.rejected.shape[1]):
         h = viewers.rejected[v, p]
         if h >= 0 and now - SECOND * np.int64(viewers.rejected_at[v, p]) <= params.reward.rejection_ms:
             for s in range(titles.nbr.shape[1]):
                 j, w = titles.nbr[h, s], titles.nbr_w[h, s]
-                if w > 0 and 0 <= j < score.size:
+                if w > 0 and 0 <= j < score.shape[0]:
                     more = w * titles.norm[h] * titles.norm[j] * viewers.rejected_weight[v, p]
                     touched[m] = j
-                    m += score[j] == 0
-                    score[j] += more
+                    m += score[j, 0] == 0
+                    score[j, 0] += more
                     total += more
     scale = np.float32(n / (params.floor * total)) if total > 0 else np.float32(0.0)
     for k in range(m):
         j = touched[k]
-        row[j] -= np.float32(params.rejection) * np.log(np.float32(1.0) + scale * score[j])
-        score[j] = 0.0
+        row[j] -= np.float32(params.rejection) * np.log(np.float32(1.0) + scale * score[j, 0])
+        score[j, 0] = 0.0
     return m
 
 

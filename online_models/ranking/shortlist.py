@@ -19,14 +19,12 @@ import numpy as np
 
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
-from online_models.ranking.title_blocks import (
-    in_reach,
-    in_reach_of_blocks,
-    keep_best_of_blocks,
-)
+from online_models.ranking.tag_table import TagTable
+from online_models.ranking.tag_votes import count_votes, new_votes
+from online_models.ranking.title_blocks import in_reach, in_reach_of_blocks, keep_best_of_blocks
 from online_models.tables.codes import NOT_DRAWN
 from online_models.tables.history import mark_known, recent_items, session_items_at, streak_items_at
-from online_models.tables.layout import F4, I4, CoWatchScratch, Lists, Params, Shared, Titles, Viewers
+from online_models.tables.layout import F4, I4, U1, CoWatchScratch, Lists, Params, Shared, Titles, Viewers
 from online_models.tables.top_k import NO_TITLE, end_list, enter, keep_best
 from online_models.tables.vector_norms import NORM_MARGIN, Norms
 
@@ -68,11 +66,17 @@ class ShortlistMemory(local):
         self._near: CoWatchScratch | None = None
         self._away = self._far = np.empty(0, np.int32)
         self._extra = np.empty(0, np.float32)
+        self._head = np.empty((0, 0), np.int32)
+        self._best = np.empty((0, 0), np.float32)
         self._stamp = 0
 
     def of(self, params: Params, shared: Shared, n: int, viewers: int) -> tuple[ShortlistScratch, int]:
         """Return working memory for lists of ``n``, and the number below the stamps of a batch."""
         groups, size = shared.dense.shape
+        if self._head.shape != (groups, 2 * n):
+            self._head = np.empty((groups, 2 * n), np.int32)
+            self._best = np.empty((groups, 2 * n), np.float32)
+        self._best[:, 0] = np.nan
         near = self._near
         if near is None or near.near.size != size or near.history.size != params.history:
             self._near = near = sparse_scratch(params, size)
@@ -85,8 +89,8 @@ class ShortlistMemory(local):
         away = CoWatchScratch(near.score, self._away, near.near, near.history)
         return ShortlistScratch(
             near, away, self._extra, self._far,
-            head=np.full((groups, 2 * n), -1, np.int32),
-            best=np.full((groups, 2 * n), np.nan, np.float32),
+            head=self._head,
+            best=self._best,
             blocks=np.empty(shared.most.shape[1] + 1, np.int32),
         ), stamp  # fmt: skip
 
@@ -96,6 +100,7 @@ def find_head(shared: Shared, group: int, at: ShortlistScratch) -> None:
     """Find the best titles of a group, unless they were found before."""
     head, best = at.head[group], at.best[group]
     if np.isnan(best[0]):
+        head[:] = -1
         best[:] = -np.inf
         if shared.most.shape[1] > 0:
             keep_best_of_blocks(shared.dense[group], shared.most[group], head, best)
@@ -206,7 +211,6 @@ def rank_shortlists(
     viewers: Viewers,
     params: Params,
     slots: I4,
-    some: I4,
     x: F4,
     norms: Norms,
     shared: Shared,
@@ -214,20 +218,27 @@ def rank_shortlists(
     draws: bool,
     at: ShortlistScratch,
     stamp: int,
+    tags: TagTable,
+    apart: U1,
     out: Lists,
-) -> int:
-    """Make the lists [n, L] of ``some`` of a batch's viewers, as ``ranking.scorer.rank_block`` does.
+) -> None:
+    """Make the lists [n, L] of a batch's viewers, as ``ranking.scorer.rank_block`` does.
 
-    Returns the number of lists made: it stops after ``PROBED`` if whole matrices are faster. ``x`` [n, D] are
-    the representations (``ranking.scorer.look_up``), ``norms`` those of the titles' vectors. If
-    ``draws``, lists of this batch may end in a drawn title, and ``drawn`` of these lists becomes
-    ``NOT_DRAWN``. ``at`` and ``stamp`` are those of `ShortlistMemory.of`.
+    Not of those with a 1 in ``apart`` [n], nor of viewers who voted on tags, who get one; after ``PROBED``
+    lists all others get one if whole matrices are faster. ``x`` [n, D] are the representations
+    (``ranking.scorer.look_up``), ``norms`` those of the titles' vectors. If ``draws``, lists of this batch
+    may end in a drawn title, and ``drawn`` of these lists becomes ``NOT_DRAWN``. ``at`` and ``stamp`` are
+    those of `ShortlistMemory.of`.
     """
-    total = 0
-    for i in range(some.size):
-        if i == PROBED and total > PROBED * MAX_SHARE * norms.norm.size:
-            return PROBED
-        q = some[i]
+    total, made, votes = 0, 0, new_votes(tags)
+    for q in range(slots.size):
+        if apart[q] or count_votes(viewers, params, slots[q], now, tags, votes):
+            apart[q] = 1
+            continue
+        if made == PROBED and total > PROBED * MAX_SHARE * norms.norm.size:
+            apart[q:] = 1
+            return
+        made += 1
         v, group, title = slots[q], shared.group[q], out.title[q]
         dense, head = shared.dense[group], at.head[group]
         find_head(shared, group, at)
@@ -247,4 +258,3 @@ def rank_shortlists(
             out.drawn[q] = NOT_DRAWN
         clear(viewers, v, head, m, less, far, at)
         total += done
-    return some.size

@@ -24,10 +24,10 @@ import numpy as np
 
 from online_models.jit import jit, jit_no_alloc
 from online_models.ranking.tag_table import TagTable
-from online_models.ranking.tag_votes import DISLIKED, DOUBT, INTENT, TURNED, TagVotes, count_votes, new_votes
-from online_models.tables.layout import F4, I4, U1, Params, Real, Viewers
+from online_models.ranking.tag_votes import DISLIKED, DOUBT, INTENT, TURNED, TagVotes, new_votes
+from online_models.tables.layout import F4, I4, U1, Params, Real
 
-__all__ = ["VoteScratch", "apply_votes", "find_voters", "vote_scratch"]
+__all__ = ["VoteScratch", "apply_votes", "vote_scratch"]
 
 SEEN = 20
 """Best titles among which those with a tag are counted: a row of top picks."""
@@ -325,11 +325,3 @@ def apply_votes(params: Params, tags: TagTable, base: F4, row: F4, at: VoteScrat
     for i in range(moved.title.size):
         row[moved.title[i]] = moved.row[i]
         at.mask[moved.title[i]] = 0
-
-
-@jit
-def find_voters(viewers: Viewers, params: Params, slots: I4, now: int, tags: TagTable, out: U1) -> None:
-    """Set ``out`` [n] to 1 for the viewers who voted on a tag."""
-    at = new_votes(tags)
-    for q in range(slots.size):
-        out[q] |= count_votes(viewers, params, slots[q], now, tags, at)

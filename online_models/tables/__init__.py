@@ -10,6 +10,7 @@
 `derived_columns`        popularity, satisfaction, and the share of tag vectors in titles' vectors
 `changed_rows`           which rows have changed, for readers that keep something of each
 `vector_norms`           norms of titles' vectors, kept
+`prefetch`               rows that a kernel asks for before it reads them
 `block_maxima`           maxima of blocks of a column
 `rows`, `row_versions`   packed rows, their versions and upgrades
 `snapshots`              whole models as bytes

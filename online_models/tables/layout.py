@@ -291,6 +291,10 @@ class Scratch(NamedTuple):
     """[negatives + 1] candidates of a softmax, the target last."""
     g: F4
     """[negatives + 1] their gradients."""
+    moved: I4
+    """[M + 1] rows whose output vector, bias or derived columns have changed, some of them repeatedly ..."""
+    moves: I4
+    """[1] ... and how many of these are in use; with the last one, others have changed, too."""
     into: F4
     """[D] gradient of a representation."""
     tags: TagScratch
@@ -301,7 +305,7 @@ class CoWatchScratch(NamedTuple):
     """Scratch memory of the co-watch expert while it ranks."""
 
     score: F4
-    """[2, T] short and long horizon; zero between viewers."""
+    """[T, 2] short and long horizon, side by side in a cache line; zero between viewers."""
     touched: I4
     """[T + 1] titles whose ``score`` is not zero; the spare place lets loops write before they count."""
     near: I4

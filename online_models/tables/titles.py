@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from online_models.config import BlendConfig, ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.tables import snapshots
-from online_models.tables.changed_rows import ChangedRows
+from online_models.tables.changed_rows import MOVED_SHARE, ChangedRows
 from online_models.tables.derived_columns import BACKOFF, count_positives, update_priors
 from online_models.tables.feedback_layout import reward_params
 from online_models.tables.hash_table import KeyIndex
@@ -311,6 +311,13 @@ class TitleTable:
         a.changed[losers] = 1
         self.changes.mark(rows)
         return losers
+
+    def mark_learned(self, rows: I4) -> None:
+        """Mark rows that a batch of feedback has moved (``learners.factorization.moved_rows``) as changed."""
+        if rows.size > self.arrays.bias.size // MOVED_SHARE:
+            self.changes.mark_all()
+        else:
+            self.changes.mark(rows.copy())
 
     def retire(self, rows: I4) -> None:
         """Forget what was learned of titles that the titles stage has evicted; they keep their rows here."""

@@ -71,6 +71,8 @@ class VectorNorms:
                     _longer(self._found.norm, size), _longer(self._found.longest, blocks_in(size))
                 )
             norm, longest = self._found
+            if rows is not None and rows.size == 0 and size <= former:
+                return Norms(norm[:size], longest[: blocks_in(size)])
             first = 0 if rows is None else former
             changed = np.arange(first, size, dtype=np.int32)
             blocks = np.arange(first // SPAN, blocks_in(size), dtype=np.int32)

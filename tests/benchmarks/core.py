@@ -104,6 +104,11 @@ def _lists(titles: int) -> Figures:
     world.name_all()
     for _ in range(min(PER_TITLE * titles, MOST_EVENTS) // CHUNK):
         world.learn(world.batch())
+    return measured(world)
+
+
+def measured(world: ZipfEvents) -> Figures:
+    """Measure learning and lists in a world that has learned."""
     side = world.model.viewers
     slots = side.viewers.acquire([f"u{n}" for n in range(BATCH)])
     now = EPOCH_MS + 10**9

@@ -242,7 +242,7 @@ def test_seeds_before_a_streak_count_a_tenth(
     work = sparse_scratch(params, a.bias.size)
     history = np.array([rows["b"], rows["a"]], np.int32)
     cowatch(a, params, history, np.int64(2), np.int64(2), np.int64(streak), work.score, work.touched)
-    near, far = work.score
+    near, far = work.score.T
     assert near[rows["y"]] == pytest.approx(1.0)
     assert near[rows["x"]] == pytest.approx(0.5 * former)
     assert far[rows["x"]] == pytest.approx(0.5)
