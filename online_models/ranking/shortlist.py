@@ -49,9 +49,10 @@ class ShortlistScratch(NamedTuple):
     far: I4
     """[T + 1] titles that may reach the list."""
     head: I4
-    """[C, H] titles of the highest ``dense`` of each group, then -1."""
+    """[C, H] titles of about the highest ``dense`` of each group, then -1: they fill the list first, and
+    which they are changes no list. Those of the former batch, at first."""
     best: F4
-    """[C, H] their scores; NaN first where the head of a group was not looked for yet."""
+    """[C, H] their scores when they were looked for; NaN first where this batch has not looked yet."""
     blocks: I4
     """[B + 1] working memory."""
 
@@ -74,7 +75,7 @@ class ShortlistMemory(local):
         """Return working memory for lists of ``n``, and the number below the stamps of a batch."""
         groups, size = shared.dense.shape
         if self._head.shape != (groups, 2 * n):
-            self._head = np.empty((groups, 2 * n), np.int32)
+            self._head = np.full((groups, 2 * n), -1, np.int32)
             self._best = np.empty((groups, 2 * n), np.float32)
         self._best[:, 0] = np.nan
         near = self._near
@@ -82,6 +83,7 @@ class ShortlistMemory(local):
             self._near = near = sparse_scratch(params, size)
             self._away, self._far = np.empty(size + 1, np.int32), np.empty(size + 1, np.int32)
             self._extra, self._stamp = np.zeros(size, np.float32), 0
+            self._head[:] = -1
         if self._stamp + viewers >= _LAST_STAMP:
             near.near[:] = 0
             self._stamp = 0
@@ -96,10 +98,31 @@ class ShortlistMemory(local):
 
 
 @jit_no_alloc
+def is_still_good(dense: F4, most: F4, head: I4) -> bool:
+    """Return whether the head of a former batch is about that of these scores.
+
+    The best titles are in at most so many blocks as they are; a few more may have a title as good.
+    """
+    least, better = np.float32(np.inf), 0
+    for t in head:
+        least = min(least, dense[t] if t >= 0 else np.float32(-np.inf))
+    for b in range(most.size):
+        better += most[b] > least
+    return bool(least > -np.inf and better <= 2 * head.size)
+
+
+@jit_no_alloc
 def find_head(shared: Shared, group: int, at: ShortlistScratch) -> None:
-    """Find the best titles of a group, unless they were found before."""
+    """Find the best titles of a group, unless they were found before.
+
+    Of 100,000 titles that takes a third of a list.
+    """
     head, best = at.head[group], at.best[group]
-    if np.isnan(best[0]):
+    if not np.isnan(best[0]):
+        return
+    if shared.most.shape[1] > 0 and is_still_good(shared.dense[group], shared.most[group], head):
+        best[0] = 0.0
+    else:
         head[:] = -1
         best[:] = -np.inf
         if shared.most.shape[1] > 0:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.jit import jit_no_alloc
-from online_models.tables.block_maxima import SPAN, blocks_in, blocks_of, write_maxima
+from online_models.tables.block_maxima import blocks_in, blocks_of, write_maxima
 from online_models.tables.changed_rows import ChangedRows
 from online_models.tables.layout import F4, I4
 
@@ -73,13 +73,14 @@ class VectorNorms:
             norm, longest = self._found
             if rows is not None and rows.size == 0 and size <= former:
                 return Norms(norm[:size], longest[: blocks_in(size)])
-            first = 0 if rows is None else former
-            changed = np.arange(first, size, dtype=np.int32)
-            blocks = np.arange(first // SPAN, blocks_in(size), dtype=np.int32)
-            if rows is not None and rows.size:
-                some = rows[rows < min(size, former)]
-                changed, blocks = np.concatenate((some, changed)), np.concatenate((blocks_of(some), blocks))
+            if rows is None:
+                changed = np.arange(size, dtype=np.int32)
+            elif size > former:
+                changed = np.concatenate((rows[rows < former], np.arange(former, size, dtype=np.int32)))
+            else:
+                changed = rows[rows < size]
             if changed.size:
+                blocks = blocks_of(changed)
                 write_norms(vectors, changed, norm)
                 write_maxima(norm, blocks, longest)
             return Norms(norm[:size], longest[: blocks_in(size)])

@@ -27,6 +27,7 @@ from online_models.simulation import World
 from schemas import Title
 from schemas.codec import encode
 from streams.config.settings import Settings
+from streams.engine.app import COLLECT_AFTER
 from streams.serve.mirror.title_index import TitleIndex
 from streams.stages.viewers.replica import Replica
 from streams.stages.wire import title_rows
@@ -66,6 +67,8 @@ class _Record(NamedTuple):
 def large_catalog(titles: int) -> Iterator[dict[str, Any]]:
     """Yield the figures of learning and lists, a replica, pages and searches, as soon as they are known."""
     quiet()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 50, 100)  # as in a worker
     world = ZipfEvents(titles=titles, viewers=5_000)
     world.name_all()
     for _ in range(min(PER_TITLE * titles, MOST_EVENTS) // CHUNK):

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models.config import ModelConfig
-from online_models.ranking import kept_scores
-from online_models.ranking.shortlist import ShortlistMemory
+from online_models.ranking import kept_scores, lists
+from online_models.ranking.shortlist import ShortlistMemory, find_head
 from online_models.ranking.title_blocks import in_reach, in_reach_of_blocks, keep_best_of_blocks
 from online_models.tables.block_maxima import SPAN, blocks_in, write_maxima
 from online_models.tables.layout import Shared
@@ -68,6 +68,52 @@ def test_lists_are_the_same_with_blocks_and_without(
     for name in ("title", "score", "reason"):
         assert getattr(made, name).tolist() == getattr(without, name).tolist()
     is_right(made, 0, side, int(slots[0]))
+
+
+def test_the_head_of_a_former_batch_serves_while_it_is_about_right() -> None:
+    """One title that has become better makes no difference; other scores get a head of their own."""
+    memory, params, none = ShortlistMemory(), TitleTable(ModelConfig()).params, np.empty((1, 0), np.int32)
+    blocks = np.arange(40, dtype=np.int32)
+    dense, most = (
+        np.random.default_rng(1).random((1, 40 * SPAN)).astype(np.float32),
+        np.empty((1, 40), np.float32),
+    )
+    shared = Shared(dense, none[0], np.zeros((1, 5)), dense[0], none[0], none[None], most)
+
+    def head() -> set[int]:
+        write_maxima(dense[0], blocks, most[0])
+        at, _ = memory.of(params, shared, 2, 1)
+        find_head(shared, 0, at)
+        return set(at.head[0].tolist())
+
+    def best() -> set[int]:
+        return set(np.argsort(dense[0])[-4:].tolist())
+
+    first = head()
+    assert first == best()
+    dense[0, 7] = 2.0
+    assert head() == first
+    dense[0] *= -1
+    assert head() == best() != first
+    dense[0, list(best())] = -np.inf
+    assert head() == best()
+
+
+def test_heads_of_former_batches_change_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists of changed titles are those of a worker that has just started."""
+    monkeypatch.setattr(kept_scores, "LARGE", 1)
+    side, slots = world(titles=5 * SPAN + 3, viewers=20, taste=0.3, gone=0.2, aligned=False)
+    rng = np.random.default_rng(5)
+    for scale in (0.0, 0.01, 3.0, 0.1):
+        bias = side.titles.arrays.bias
+        bias += rng.normal(0, scale, bias.size).astype(np.float32) if scale else 0
+        side.titles.changes.mark_all()
+        made = side.rank(slots, NOW, 20)
+        with monkeypatch.context() as patch:
+            patch.setattr(lists, "_MEMORY", ShortlistMemory())
+            fresh = side.rank(slots, NOW, 20)
+        for name in ("title", "score", "reason"):
+            assert getattr(made, name).tolist() == getattr(fresh, name).tolist()
 
 
 def test_memory_goes_on_from_batch_to_batch() -> None:
