@@ -6,10 +6,11 @@ viewer with six likes leads by 2 nats or by 5, by how many others like the same.
 the twenty best titles have the tag:
 
 * A tag with a search intent of strength x has at least :math:`10 x / (1 + x)` of them, one that the viewer
-  turns to :math:`10 \min(1, u)`. Its titles move towards the score c of a title that stays:
-  :math:`s' = c - r (c - s)`, with the r that brings as many to twenty. For a search intent c is the best
-  score; for a tag that the viewer turns to it is the tenth: the first ten stay as the model has them, and the
-  other ten are a hedge.
+  turns to :math:`10 \min(1, u)`. So many of its titles, the best before any vote, move towards the score c of
+  a title that stays: :math:`s' = c - r (c - s)`, with the r that brings all of them to twenty. For a search
+  intent c is the best score; for a tag that the viewer turns to it is the tenth: the first ten stay as the
+  model has them, and the other ten are a hedge. All other titles of the tag stay where they are: if they
+  moved as well, what one title gains would shift all of them against the titles of other tags (ADR 67).
 * A title loses what the most disliked of its tags takes (ADR 45): :math:`\lambda (1 - p_g) d / (1 + d)` with
   d the votes beyond the doubt, and :math:`p_g` the share of titles with the tag: what most titles have, such
   as a language, says little. From `SURE` votes v on the tag has at most :math:`n / (1 + v)` of the n that it
@@ -52,6 +53,8 @@ class VotedTitles(NamedTuple):
     row: F4
     base: F4
     mask: U1
+    first: F4
+    """Scores before votes bring any title nearer: they decide which titles of a tag these are."""
 
 
 class VoteScratch(NamedTuple):
@@ -90,6 +93,7 @@ def vote_scratch(tags: TagTable) -> VoteScratch:
             np.empty(size, np.float32),
             np.empty(size, np.float32),
             np.empty(size, np.uint8),
+            np.empty(size, np.float32),
         ),
     )
 
@@ -223,20 +227,38 @@ def _take_least(
 
 
 @jit_no_alloc
-def _find_best(k: int, moved: VotedTitles, at: VoteScratch) -> None:
-    """Write the best scores without and with a voted tag."""
+def _find_least(k: int, wanted: int, moved: VotedTitles, at: VoteScratch) -> tuple[int, Real]:
+    """Return how many titles with a voted tag have places, at most so many, and the least of their scores.
+
+    These are its best ones before any moved: so what one title gains or loses changes one of them.
+    """
+    mask, bit, having = moved.mask, np.uint8(1) << np.uint8(k), at.best[1]
+    having[:] = -np.inf
+    for i in range(moved.first.size):
+        if (mask[i] & bit != 0) & (moved.first[i] > having[SEEN - 1]):  # one branch, seldom taken
+            _keep(having, moved.first[i])
+    while wanted > 0 and having[wanted - 1] == -np.inf:
+        wanted -= 1
+    return wanted, np.float32(having[max(wanted - 1, 0)])
+
+
+@jit_no_alloc
+def _find_best(k: int, least: Real, moved: VotedTitles, at: VoteScratch) -> None:
+    """Write the best scores of titles with a voted tag and at least a score at first, and of all others."""
     for n in range(SEEN):
         at.best[0, n], at.best[1, n] = at.rest[n], -np.inf
-    row, base, mask, bit = moved.row, moved.base, moved.mask, np.uint8(1) << np.uint8(k)
+    row, base, mask, first = moved.row, moved.base, moved.mask, moved.first
+    bit = np.uint8(1) << np.uint8(k)
     whole = row.size // BLOCK * BLOCK
     for a in range(0, whole, BLOCK):
         better, without, having = np.int32(0), at.best[0, SEEN - 1], at.best[1, SEEN - 1]
         for i in range(a, a + BLOCK):
-            better |= np.int32(row[i] + base[i] > (having if mask[i] & bit else without))
+            of = (mask[i] & bit != 0) & (first[i] >= least)
+            better |= np.int32(row[i] + base[i] > (having if of else without))
         for i in range(a, a + BLOCK if better else a):
-            _keep(at.best[1 if mask[i] & bit else 0], row[i] + base[i])
+            _keep(at.best[1 if (mask[i] & bit != 0) & (first[i] >= least) else 0], row[i] + base[i])
     for i in range(whole, row.size):
-        _keep(at.best[1 if mask[i] & bit else 0], row[i] + base[i])
+        _keep(at.best[1 if (mask[i] & bit != 0) & (first[i] >= least) else 0], row[i] + base[i])
 
 
 @jit_no_alloc
@@ -254,8 +276,6 @@ def _score_at(having: F4, others: F4, place: int) -> Real:
 @jit_no_alloc
 def _bring(having: F4, others: F4, wanted: int, staying: int) -> tuple[Real, Real]:
     """Return c and r that bring a tag so many of the places; an infinite c if it has them."""
-    while wanted > 0 and having[wanted - 1] == -np.inf:
-        wanted -= 1
     if wanted == 0 or having[wanted - 1] > others[SEEN - wanted]:
         return np.float32(np.inf), np.float32(1.0)
     near = _score_at(having, others, staying - 1)
@@ -274,13 +294,14 @@ def _excess(having: F4, others: F4, left: int) -> Real:
 
 
 @jit_no_alloc
-def _move_towards(k: int, near: Real, shrink: Real, moved: VotedTitles) -> None:
-    """Move titles with a voted tag towards a score, if theirs are lower."""
+def _move_towards(k: int, least: Real, near: Real, shrink: Real, moved: VotedTitles) -> None:
+    """Move titles with a voted tag that had at least a score at first towards another, if theirs is lower."""
     row, base, mask, bit = moved.row, moved.base, moved.mask, np.uint8(1) << np.uint8(k)
     for i in range(row.size):
         distance = near - (row[i] + base[i])
         nearer = row[i] + (distance - shrink * distance)
-        row[i] = nearer if (mask[i] & bit != 0) & (distance > 0) else row[i]
+        of = (mask[i] & bit != 0) & (moved.first[i] >= least)
+        row[i] = nearer if of & (distance > 0) else row[i]
 
 
 @jit_no_alloc
@@ -297,13 +318,13 @@ def _bring_places(tag: int, k: int, moved: VotedTitles, at: VoteScratch) -> None
     votes = at.votes.votes
     for way, staying in ((INTENT, 1), (TURNED, STAYING)):
         if votes[way, tag] > 0:
-            _find_best(k, moved, at)
-            wanted = int(MOST * votes[way, tag] + 0.5)
+            wanted, least = _find_least(k, int(MOST * votes[way, tag] + 0.5), moved, at)
+            _find_best(k, least, moved, at)
             near, shrink = _bring(at.best[1], at.best[0], wanted, staying)
             if near < np.inf:
-                _move_towards(k, near, shrink, moved)
+                _move_towards(k, least, near, shrink, moved)
     if votes[DISLIKED, tag] >= SURE:
-        _find_best(k, moved, at)
+        _find_best(k, np.float32(-np.inf), moved, at)
         left = int(at.places[k] / (1.0 + votes[DISLIKED, tag]) + 0.5)
         _move_down(k, _excess(at.best[1], at.best[0], left), moved)
 
@@ -316,10 +337,14 @@ def apply_votes(params: Params, tags: TagTable, base: F4, row: F4, at: VoteScrat
     """
     n = _strongest(at.votes, at.voted)
     m = _gather(tags, n, base, row, at)
-    moved = VotedTitles(at.moved.title[:m], at.moved.row[:m], at.moved.base[:m], at.moved.mask[:m])
+    moved = VotedTitles(
+        at.moved.title[:m], at.moved.row[:m], at.moved.base[:m], at.moved.mask[:m], at.moved.first[:m]
+    )
     _find_rest(base, row, at.mask, at.rest)
     if _any_disliked(n, at):
         _take_least(params, tags, n, _find_last(moved, at), moved, at)
+    for i in range(m):
+        moved.first[i] = moved.row[i] + moved.base[i]
     for k in range(n):
         _bring_places(at.voted[k], k, moved, at)
     for i in range(moved.title.size):

@@ -155,6 +155,30 @@ def test_a_search_intent_brings_its_kind_for_a_day(act: Event) -> None:
     assert sum(t.startswith("ho") for t, _ in model.top_n(VIEWERS[0], 20)) == 0
 
 
+def test_what_one_title_gains_changes_two_titles_of_a_list_at_most() -> None:
+    """Though the viewer browses three genres: without an order of its own each would shift the others."""
+    model, rng = Recommender(), np.random.default_rng(3)
+    for n in range(120):
+        genres = tuple(f"g{genre}" for genre in rng.permutation(12)[:2])
+        model.describe(Title(title_id=f"t{n:03d}", tags=Tags(genre=genres)))
+    rows = [(f"v{v}", f"t{t:03d}", NOW + v * 60_000) for v, t in enumerate(rng.integers(120, size=30))]
+    rows += [
+        ("v0", f"t{t:03d}", NOW + 3 * HOUR + k * 60_000) for k, t in enumerate(rng.integers(120, size=3))
+    ]
+    model.prequential(columns(rows))
+    for n in range(3):
+        about = {"event_id": f"act{n}", "viewer_id": "v0", "event_time_ms": NOW + 5 * HOUR + n}
+        model.learn_one(Browse(**about, surface=f"genre:g{n}", dwell_s=60.0))
+    slot, popularity = model.viewers.viewers.acquire(["v0"]), model.titles.arrays.prior[:, 1]
+    first, lost = set(model.viewers.rank(slot, NOW + 6 * HOUR, 20).title[0].tolist()), []
+    for n in range(120):
+        popularity[n] += 0.1
+        model.titles.changes.mark_all()
+        lost.append(len(first - set(model.viewers.rank(slot, NOW + 6 * HOUR, 20).title[0].tolist())))
+        popularity[n] -= 0.1
+    assert 1 <= max(lost) <= 2
+
+
 def test_what_tags_take_by_hand() -> None:
     """Two thumbs down after a like: 1 + .85 - .3 .85 ** 2 votes, less the doubt, times the rarity."""
     scores = []
