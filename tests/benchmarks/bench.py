@@ -1,6 +1,7 @@
 """Where a benchmark runs: the broker, the cores, a folder for state."""
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -97,6 +98,8 @@ class Bench:
         return self._all
 
     def __enter__(self) -> Self:
+        # As ctrl-C: `timeout` ends a run by SIGTERM, which by default leaves its broker and workers running
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         for variable in FOREIGN:
             os.environ.pop(variable, None)
         self._folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="nearline-bench-")))

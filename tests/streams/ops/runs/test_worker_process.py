@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+from collections import deque
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -82,12 +83,13 @@ def test_topics_are_made_once(settings: Settings) -> None:
 
 def test_free_ports_can_be_taken_and_taken_ones_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody listens there, nor beside it; of two ports, one of them taken, it is the other."""
-    first = cluster_port(3)
+    first, other = cluster_port(3), free_port()
     with ExitStack() as stack:
         for offset in (0, 1, 2, 100, 101, 102):
             stack.enter_context(socket.create_server(("127.0.0.1", first + offset)))
-        monkeypatch.setattr("streams.ops.runs.worker_process.PORTS", [first, first + 200])
-        assert free_port() == first + 200
+        monkeypatch.setattr("streams.ops.runs.worker_process.PORTS", [first, other])
+        monkeypatch.setattr("streams.ops.runs.worker_process._RETURNED", deque())
+        assert free_port() == other
         monkeypatch.setattr("streams.ops.runs.worker_process.PORTS", [first, first - 100])
         with pytest.raises(OSError, match="no free ports"):
             free_port(100)
