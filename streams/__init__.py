@@ -39,8 +39,8 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
 7.  **Committed.** One Kafka transaction writes her row, the page, the signals, the dead letters and the
     applied offset. Then one write updates the local store. `streams.engine.stage` lists the order of effects,
     and what a crash between any two of them leaves.
-8.  **Learned by the titles stage.** It is the same engine with another step. It applies signals four
-    to ten times a second and writes changed titles, which return to the replica of every worker.
+8.  **Learned by the titles stage.** It is the same engine with another step. It applies signals at most ten
+    times a second and writes changed titles, which return to the replica of every worker.
 
 What makes it exact
 -------------------

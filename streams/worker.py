@@ -115,7 +115,6 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
         all_labelled=replica.has_whole_catalog,
         in_catalog=replica.catalog.has_keys,
         on_evicted=metrics.titles_evicted.inc,
-        interval_s=viewers.lag.titles_interval_s,
     )
     names = map(settings.topic, partitions)
     app = build_app(settings, [viewers.spec(), titles], metrics, topics=names, failpoint=failpoint)

@@ -200,8 +200,7 @@ class Settings(BaseSettings):
     """Maximum signal records in a batch of the titles stage. Default: half of the viewers stage."""
 
     titles_floor_s: float = Field(0.1, ge=0.0, le=60.0)
-    """Minimum seconds between two batches of titles. Default 0.1: a popular row is written 10 times/s; once
-    50,000 signals are learned, batches are 0.25 s apart."""
+    """Minimum seconds between two batches of titles. Default 0.1: a popular row is written 10 times/s."""
 
     lead_events: int = Field(0, ge=0)
     """Maximum lead of the viewers over the title model, in events; 0 = no limit. Default 0: only replays

@@ -218,8 +218,7 @@ class PartitionTask:
         if not self._queue.events:
             return
         spec = self.partition.spec
-        interval_s = max(spec.min_interval_s, spec.min_interval_now_s())
-        early = self._started + interval_s - asyncio.get_running_loop().time()
+        early = self._started + spec.min_interval_s - asyncio.get_running_loop().time()
         if early > 0:
             await asyncio.sleep(early)
         while spec.gate is not None and not await spec.gate(self.partition.number):

@@ -225,9 +225,6 @@ class StageSpec:
     min_interval_s: float = 0.0
     """Minimum seconds between the starts of two batches of a partition."""
 
-    min_interval_now_s: Callable[[], float] = lambda: 0.0
-    """Called before each batch; a longer interval than :attr:`min_interval_s` where batches may wait."""
-
     yields_s: float = 0.0
     """Seconds for which its steps let those of other stages go first (:mod:`streams.engine.step_permits`)."""
 

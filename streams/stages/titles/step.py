@@ -1,8 +1,8 @@
 """The titles stage: signals in; changed rows of the title model, and trending lists, out.
 
 Its source is ``titles.signals.v1``, its changelog ``titles.model.v1``, which is also every worker's replica.
-Batches start at least 100 ms apart, a quarter of a second once the model has grown, so that a popular title's
-row is written once a batch and not once an event.
+Batches start at least 100 ms apart, so that a popular title's row is written once a batch and not once an
+event.
 
 Changes of a title by negative samples and by its tags are not written before they amount to ``publish_drift``
 and the title is among those that changed most (`TitleSide.take_changed`): a restart loses that little.
@@ -48,7 +48,6 @@ def titles_spec(
     all_labelled: Callable[[], bool] = lambda: True,
     in_catalog: Callable[[U8], NDArray[np.bool_]] = _nothing,
     on_evicted: Callable[[int], None] = lambda _: None,
-    interval_s: Callable[[], float] = lambda: 0.0,
 ) -> StageSpec:
     """Describe the stage to the engine.
 
@@ -62,8 +61,6 @@ def titles_spec(
         The catalog's titles with their tags. Default: none.
     all_labelled, in_catalog, on_evicted
         As for `TitlesStep`.
-    interval_s
-        Seconds between two batches where the setting ``titles_floor_s`` is less. Default: none.
     """
     publishes = (versions or SingleVersion()).publishes
     return StageSpec(
@@ -84,7 +81,6 @@ def titles_spec(
         max_events=settings.titles_batch_events,
         max_bytes=settings.viewers_batch_bytes * 8,
         min_interval_s=settings.titles_floor_s,
-        min_interval_now_s=interval_s,
         yields_s=YIELDS_S,
         layout=TITLE_ROWS.layout(settings.model),
         shards=settings.title_shards,

@@ -30,14 +30,6 @@ YOUNG_SHARE = 0.2
 YOUNG_EVENTS = 200
 """Least value of that bound: the first titles are learned in vain anyway. After a history of 2,000 HR@10 is
 .169 with it, .162 with 300, and .167 one by one."""
-GROWN_EVENTS = 10_000
-"""Bound of the lag from which on the titles stage may collect for `COLLECT_S`: what comes meanwhile, 2,500
-signals at 10,000 events a second, is far below it, so nobody waits. A model has grown so far when it has
-learned 50,000 signals."""
-COLLECT_S = 0.25
-"""Seconds between two batches of titles then. A viewer's own pages are a second apart, so the next one knows
-what this one taught. Each row that many signals change is written, sent, stored and read by every worker once
-a batch, 2.0 rows an event in batches of 160, 1.7 in batches of 256, 1.3 in batches of 512."""
 LATE_MS = 60_000
 """A shadow catches up while its events were sent more than a minute ago."""
 POLL_S = 0.002
@@ -94,10 +86,6 @@ class ReplicaLag:
     def limit(self) -> int:
         """Return the most signals ahead."""
         return min(self._firm_limit() or sys.maxsize, self._young_limit())
-
-    def titles_interval_s(self) -> float:
-        """Return the seconds for which the titles stage may collect: 0 where viewers may wait for it."""
-        return COLLECT_S if self.limit() >= GROWN_EVENTS else 0.0
 
     def max_events(self) -> int:
         """Return the most events of a batch."""

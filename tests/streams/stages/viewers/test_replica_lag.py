@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from streams.stages.viewers import replica_lag
-from streams.stages.viewers.replica_lag import COLLECT_S, GROWN_EVENTS, YOUNG_EVENTS, ReplicaLag
+from streams.stages.viewers.replica_lag import YOUNG_EVENTS, ReplicaLag
 from streams.telemetry.metrics import Metrics
 from tests.collecting import during_collections
 from tests.waiting import PATIENCE_S
@@ -94,18 +94,6 @@ def test_a_batch_of_a_young_model_is_a_share_of_what_it_knows() -> None:
     learned[0] = 5_000
     assert lag.max_events() == 1_000
     assert _lag(30, learned, others=0).max_events() == 30
-
-
-def test_titles_collect_where_nobody_waits_for_them() -> None:
-    """A grown model's signals are collected; those of a young one, of a replay and of a shadow are not."""
-    learned = {0: 5 * GROWN_EVENTS - 1}
-    lag = _lag(0, learned, others=0)
-    assert lag.titles_interval_s() == 0.0
-    learned[0] += 1
-    assert lag.titles_interval_s() == COLLECT_S
-    lag.set_catching_up(0, late=True)
-    assert lag.titles_interval_s() == 0.0
-    assert _lag(500, learned, others=0).titles_interval_s() == 0.0
 
 
 async def test_a_burst_waits_for_a_young_model_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
