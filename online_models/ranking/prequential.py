@@ -21,12 +21,7 @@ from online_models.learners.factorization import moved_rows, next_stamp, represe
 from online_models.learners.stale_steps import StepCounts
 from online_models.learners.tag_vectors import move_tags
 from online_models.learners.title_side import absorb_one
-from online_models.learners.viewer_updates import (
-    begin_signal,
-    learn_rejection,
-    learn_viewer,
-    update_history,
-)
+from online_models.learners.viewer_updates import begin_signal, learn_rejection, learn_viewer, update_history
 from online_models.ranking.scorer import cowatch, sparse_scratch, subtract_rejected
 from online_models.ranking.tag_places import VoteScratch, apply_votes, vote_scratch
 from online_models.ranking.tag_table import TagTable

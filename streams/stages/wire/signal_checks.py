@@ -19,7 +19,7 @@ from online_models.tables.layout import U1, U2, Signals
 from schemas.fields import MAX_TIME_MS
 from streams.stages.wire.attribution import AttributionUpdates
 
-__all__ = ["LEARNED", "fault_of_names", "fault_of_signals", "fault_of_updates"]
+__all__ = ["CHOSEN", "LEARNED", "fault_of_names", "fault_of_signals", "fault_of_updates"]
 
 CHOSEN: Final = action_table(Action.POSITIVE, Action.KNOWN)
 """Actions that choose a title: their signals have the viewer's vectors."""
