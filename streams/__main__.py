@@ -3,15 +3,16 @@
 The imports of a command take a second or more, and by default Python dies of SIGTERM with code -15. So this
 module imports nothing of the product before it has installed handlers:
 
-* A service (`nearline worker` and its like) has nothing to leave in order before it runs: the process ends
-  at once, with code 0. When it runs it installs handlers of its own.
-* Any other command is interrupted as by ctrl-C, and ends with code 130.
+* Until a command runs there is nothing to leave in order: the process ends at once, with code 0 if it is a
+  service (`nearline worker` and its like), else with 130, as after ctrl-C. No exception could be swallowed by
+  whatever is being imported, or be raised before anything handles it.
+* A service that runs installs handlers of its own. Any other command is interrupted as by ctrl-C.
 """
 
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 SERVICES = frozenset({"serve", "worker", "experiments worker", "insights worker"})
 """Commands that run until a signal."""
@@ -22,11 +23,13 @@ INTERRUPTED = 130
 
 def run() -> int:
     """Run the command line of this process and return its exit code."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _end_service if _is_service(sys.argv[1:]) else _interrupt)
-    try:
-        from streams.cli import main  # noqa: PLC0415 - handlers first: this takes a second
+    service = _is_service(sys.argv[1:])
+    _handle(_end_service if service else _end_command)
+    from streams.cli import main  # noqa: PLC0415 - handlers first: this takes a second
 
+    try:
+        if not service:
+            _handle(_interrupt)
         return main()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -45,9 +48,20 @@ def _is_service(words: Sequence[str]) -> bool:
     return not SERVICES.isdisjoint({" ".join(command[:1]), " ".join(command[:2])})
 
 
+def _handle(handler: Callable[..., None]) -> None:
+    """Install a handler of both signals that end a process."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
 def _end_service(*_: object) -> None:
-    """End the process: no exception could be swallowed by whatever is being imported."""
+    """End the process as one that did what it was asked for."""
     os._exit(0)
+
+
+def _end_command(*_: object) -> None:
+    """End the process as one that was interrupted."""
+    os._exit(INTERRUPTED)
 
 
 def _interrupt(*_: object) -> None:
