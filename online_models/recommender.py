@@ -12,13 +12,15 @@ from online_models.catalog.languages import language_of
 from online_models.config import EXPERTS, ModelConfig
 from online_models.errors import NoSnapshotError
 from online_models.feedback.reward_function import RewardFunction
+from online_models.learners.factorization import moved_rows, scratch
 from online_models.learners.intent import shows_intent
+from online_models.learners.stale_steps import NOT_STALE
 from online_models.learners.stated_preferences import places_of, take_all
 from online_models.learners.title_side import TitleSide
 from online_models.page.build import page_of
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
-from online_models.ranking.prequential import RANKINGS, prequential
+from online_models.ranking.prequential import RANKINGS, prequential, prequential_scratch
 from online_models.ranking.scorer import hide_known
 from online_models.ranking.viewer_side import (
     EventColumns,
@@ -179,19 +181,23 @@ class Recommender:
         feedback = self.viewers.feedback(batch)
         ranks = np.full((len(batch.viewers), RANKINGS), -1.0)
         signals = blank_signals(1 + INTERACTIONS, self.titles)
-        moved = prequential(
-            self.titles.arrays,
+        titles, params = self.titles.arrays, self.titles.params
+        weights, tags = self.viewers.blending.weights, self.viewers.ranker.tagged.table()
+        work, published = scratch(titles, params), titles.size[4]
+        prequential(
+            titles,
             self.viewers.viewers.arrays,
-            self.titles.params,
+            params,
             self.title_side.owned(),
             feedback,
             signals,
             wanted,
-            self.viewers.blending.weights,
-            self.viewers.ranker.tagged.table(),
+            work,
+            NOT_STALE,
+            prequential_scratch(titles, params, weights, tags),
             ranks,
         )
-        self.titles.mark_learned(moved)
+        self.titles.mark_learned(moved_rows(titles, published, work))
         self._newest = max(self._newest, max(batch.at, default=0))
         return ranks, signals
 

@@ -24,7 +24,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from online_models.artwork.best_arm import Prior, write_probabilities
+from online_models.artwork.best_arm import Prior, new_scratch, write_probabilities
 from online_models.tables.keyed_random import race
 from online_models.tables.layout import F8, I8
 
@@ -206,5 +206,5 @@ def choice_probabilities(counts: F8, sizes: I8, which: I8, contexts: I8, config:
     out = np.empty(contexts.shape)
     square = NormalDist().inv_cdf(1.0 - config.new_arm_chance) ** 2
     prior = Prior(config.strength, config.base_rate, square, config.floor)
-    write_probabilities(counts, sizes, which, contexts, prior, out)
+    write_probabilities(counts, sizes, which, contexts, prior, new_scratch(counts.shape[1]), out)
     return out

@@ -13,7 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.jit import jit, jit_exact, jit_inline, jit_no_alloc
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.layout import F8, I8
+from online_models.tables.working_memory import kept_by_thread
 
 NODES = 257
 """Nodes of the integral around each arm: probabilities are right to .002 (tested against a million draws)."""
@@ -39,7 +41,7 @@ class Prior(NamedTuple):
     floor: float
 
 
-class BestArmScratch(NamedTuple):
+class BestArmScratch(PassedByPointer):
     """Working memory of the integral over ``A`` arms."""
 
     t: F8
@@ -217,9 +219,9 @@ def posteriors(cells: F8, contexts: I8, prior: Prior, alpha: F8, beta: F8) -> No
         alpha[a], beta[a] = mine[1] + m * mean, mine[0] - mine[1] + m * (1.0 - mean)
 
 
-@jit
+@kept_by_thread
 def new_scratch(arms: int) -> BestArmScratch:
-    """Allocate working memory.
+    """Return working memory.
 
     Rows are taken by index: numba does not regard arrays from unpacking as contiguous.
     """
@@ -228,7 +230,9 @@ def new_scratch(arms: int) -> BestArmScratch:
 
 
 @jit
-def write_probabilities(cells: F8, sizes: I8, which: I8, contexts: I8, prior: Prior, out: F8) -> None:
+def write_probabilities(
+    cells: F8, sizes: I8, which: I8, contexts: I8, prior: Prior, work: BestArmScratch, out: F8
+) -> None:
     """Write the probabilities with which arms are shown, for many decisions.
 
     Parameters
@@ -246,7 +250,7 @@ def write_probabilities(cells: F8, sizes: I8, which: I8, contexts: I8, prior: Pr
     out
         [w, A] receives the probabilities; 0 beyond the last arm.
     """
-    work, arm = new_scratch(cells.shape[1]), np.empty((2, cells.shape[1]))
+    arm = np.empty((2, cells.shape[1]))
     alpha, beta = arm[0], arm[1]
     out[:] = 0.0
     for w in range(which.size):

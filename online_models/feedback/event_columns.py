@@ -20,6 +20,7 @@ from online_models.config import RewardConfig
 from online_models.feedback.devices import CODES
 from online_models.feedback.reward_function import BEAT_S, ENDS, STEPS, Action
 from online_models.jit import jit_exact, jit_exact_inline
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.hashing import hash_text
 from online_models.tables.layout import F4, F8, I8, U1, U2, U4, U8
 from schemas.event_fields import FIELD_RULES, FieldRule
@@ -77,7 +78,7 @@ _UNKNOWN: Final = float(list(StopCause).index(StopCause.UNKNOWN))
 )  # fmt: skip
 
 
-class _Words(NamedTuple):
+class _Words(PassedByPointer):
     """Words as kernels compare them."""
 
     text: U1
@@ -94,7 +95,7 @@ class _Words(NamedTuple):
         return cls(text, np.array([len(word) for word in found], np.int64))
 
 
-class _Fields(NamedTuple):
+class _Fields(PassedByPointer):
     """What the contract says of the fields."""
 
     name: _Words
@@ -138,7 +139,7 @@ def _fields() -> _Fields:
     )
 
 
-class _Work(NamedTuple):
+class _Work(PassedByPointer):
     """Fields of the event that is being read."""
 
     number: F8

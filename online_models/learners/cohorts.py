@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from online_models.config import check_bounds
 from online_models.jit import jit
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.layout import F4, F8, I4, I8, Signals
 
 __all__ = ["SHELVED", "CohortConfig", "CohortTable", "InCohort"]
@@ -197,11 +198,11 @@ class CohortTable:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that :meth:`load` takes."""
-        return {f"cohorts_{name}": column for name, column in self.arrays._asdict().items()}
+        return {f"cohorts_{name}": column for name, column in self.arrays.as_dict().items()}
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Load a state."""
-        for name, column in self.arrays._asdict().items():
+        for name, column in self.arrays.as_dict().items():
             column[:] = arrays[f"cohorts_{name}"]
         return self
 
@@ -232,7 +233,7 @@ LEAST = 1e-100
 """Smaller counts become 0, so that no share divides by a number whose reciprocal is infinite."""
 
 
-class CohortArrays(NamedTuple):
+class CohortArrays(PassedByPointer):
     """``C`` cohorts of ``K`` factors with ``N`` titles each."""
 
     centre: F4

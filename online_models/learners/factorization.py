@@ -17,7 +17,7 @@ et al., JMLR 2011). Constants: ``online_models.config``.
 
 import numpy as np
 
-from online_models.jit import jit, jit_inline, jit_no_alloc
+from online_models.jit import jit_inline, jit_no_alloc
 from online_models.tables.changed_rows import MOVED_SHARE
 from online_models.tables.hashing import below, mix
 from online_models.tables.history import share_of, title_of
@@ -34,6 +34,7 @@ from online_models.tables.layout import (
     Viewers,
 )
 from online_models.tables.prefetch import prefetch, prefetch_row
+from online_models.tables.working_memory import kept_by_thread
 
 TRIES = 8
 """Draws per negative before it is left out: a viewer who knows half the catalog still finds 255 of 256."""
@@ -42,25 +43,41 @@ SMALL = 1e-4
 (measured: no HR@10 lost)."""
 
 
-@jit
 def scratch(titles: Titles, params: Params) -> Scratch:
-    """Allocate a batch's working memory."""
-    candidates = params.negatives + 1
+    """Return the working memory of a batch."""
+    return _scratch(titles.bias.size, titles.out.shape[1], titles.tag_acc.size, params.negatives + 1)
+
+
+@kept_by_thread
+def _scratch(size: int, width: int, tags: int, candidates: int) -> Scratch:
     return Scratch(
-        np.zeros(titles.bias.size, np.int32),
+        np.zeros(size, np.int32),
         np.zeros(1, np.int32),
         np.empty(candidates, np.int32),
         np.empty(candidates, np.float32),
-        np.empty(titles.bias.size // MOVED_SHARE + 1, np.int32),
+        np.empty(size // MOVED_SHARE + 1, np.int32),
         np.zeros(1, np.int32),
-        np.empty(titles.out.shape[1], np.float32),
+        np.empty(width, np.float32),
         TagScratch(
-            np.zeros(titles.tag_acc.size + 1, np.float32),
-            np.empty((PENDING_STEPS, titles.tag_acc.size), np.float32),
-            np.empty((PENDING_STEPS, titles.tag_out.shape[1]), np.float32),
+            np.zeros(tags + 1, np.float32),
+            np.empty((PENDING_STEPS, tags), np.float32),
+            np.empty((PENDING_STEPS, width + 1), np.float32),
             np.zeros(1, np.int64),
         ),
     )
+
+
+@jit_no_alloc
+def begin_batch(work: Scratch) -> None:
+    """Take working memory for a batch: no row has moved, and stamps go on."""
+    work.moves[0] = 0
+    if work.stamp[0] > MOST_STAMPS:
+        work.mark[:] = 0
+        work.stamp[0] = 0
+
+
+MOST_STAMPS = np.iinfo(np.int32).max // 2
+"""Stamps after which marks are cleared, between batches: fewer than as many events are in one."""
 
 
 @jit_inline
@@ -71,14 +88,12 @@ def mark_moved(work: Scratch, j: int) -> None:
     work.moves[0] = min(n + 1, work.moved.size)
 
 
-@jit
 def moved_rows(titles: Titles, published: int, work: Scratch) -> I4:
     """Return the rows that a batch has moved, more than `MOVED_SHARE` of them if it may be any.
 
     ``published`` is the number of tag publications before the batch: one moves rows that nobody has listed.
     """
-    moved: I4 = work.moved if titles.size[4] != published else work.moved[: work.moves[0]]
-    return moved
+    return work.moved if titles.size[4] != published else work.moved[: work.moves[0]]
 
 
 @jit_no_alloc

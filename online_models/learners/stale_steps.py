@@ -9,17 +9,16 @@ What counts is what the log says: a record names how many signals the sender's r
 (``seen``). Where batches of the titles stage are cut depends on the clock, and changes nothing.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from online_models.jit import jit_inline
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.layout import I4, I8
 
 __all__ = ["StaleSteps", "StepCounts", "renew"]
 
 
-class StepCounts(NamedTuple):
+class StepCounts(PassedByPointer):
     """Counts by title, as kernels use them; call `renew` before those of a title are read or written.
 
     What begins a new period changes one number, and not a row of each title: a million titles are 32 MB.
@@ -48,6 +47,10 @@ def _counts(titles: int, horizons: int) -> StepCounts:
     """Return zeros."""
     steps = np.zeros((2, titles, horizons), np.int32)
     return StepCounts(steps, np.zeros(titles, np.int64), np.zeros(1, np.int64))
+
+
+NOT_STALE = _counts(0, 0)
+"""For titles that learn event by event."""
 
 
 class StaleSteps:

@@ -16,6 +16,7 @@ from online_models.feedback.interaction_state import POSITIVE, REJECT, TOUCH, is
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.learners.factorization import (
     SMALL,
+    begin_batch,
     draw_negatives,
     mark_moved,
     moved_rows,
@@ -271,13 +272,14 @@ def absorb_one(
 
 
 @jit
-def absorb(titles: Titles, params: Params, owned: I4, signals: Signals, stale: StepCounts) -> I4:
-    """Learn a batch of signals on the titles' side; return the rows moved (`moved_rows`)."""
-    work, published = scratch(titles, params), titles.size[4]
+def absorb(
+    titles: Titles, params: Params, owned: I4, signals: Signals, stale: StepCounts, work: Scratch
+) -> None:
+    """Learn a batch of signals on the titles' side."""
+    begin_batch(work)
     for i in range(signals.title.size):
         absorb_one(titles, params, owned, signals, i, work, stale)
     move_tags(titles, work.tags)
-    return moved_rows(titles, published, work)
 
 
 _FOREVER = int(np.iinfo(np.int64).max)
@@ -350,7 +352,9 @@ class TitleSide:
         """
         titles = self.titles.arrays
         stale = self._stale.before(seen, learned, titles.bias.size)
-        self.titles.mark_learned(absorb(titles, self.titles.params, self.owned(), signals, stale))
+        work, published = scratch(titles, self.titles.params), titles.size[4]
+        absorb(titles, self.titles.params, self.owned(), signals, stale, work)
+        self.titles.mark_learned(moved_rows(titles, published, work))
         paired = signals.history[:, : self.titles.params.window]
         entries = paired[np.arange(paired.shape[1]) < signals.depth[:, None]]
         self._mark_named(signals.title)

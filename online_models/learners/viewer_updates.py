@@ -22,10 +22,10 @@ from online_models.feedback.saved_titles import add_to_list, remember_finished, 
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.learners.factorization import (
     SMALL,
+    begin_batch,
     draw_negatives,
     next_stamp,
     represent,
-    scratch,
     softmax_gradient,
 )
 from online_models.tables.hashing import mix
@@ -211,13 +211,13 @@ def update_history(
 
 @jit
 def observe(
-    titles: Titles, viewers: Viewers, params: Params, feedback: Feedback, signals: Signals
+    titles: Titles, viewers: Viewers, params: Params, feedback: Feedback, signals: Signals, work: Scratch
 ) -> tuple[int, int]:
     """Learn a batch on the viewers' side; fill the signals: one row an event, then the abandoned titles.
 
     Returns the number of rows filled, and the number of duplicate events (action 0).
     """
-    work = scratch(titles, params)
+    begin_batch(work)
     duplicates, spare = 0, feedback.viewer.size
     for i in range(feedback.viewer.size):
         action, spare = begin_signal(titles, viewers, params, feedback, i, signals, i, spare)

@@ -4,7 +4,7 @@ A viewer's blended score row is computed once, as for a list (`online_models.ran
 is a selection out of it (`online_models.page.candidates`).
 """
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,10 +28,11 @@ from online_models.page.headings import PageDecoder
 from online_models.page.layout import MOST_ARGUMENTS, CatalogIndexArrays, Pages, PageSpec, Pools
 from online_models.page.messages import messages
 from online_models.page.order import arrange
-from online_models.page.reasons import average, find_causes, give_reasons, new_causes, save_own
+from online_models.page.reasons import CauseScratch, average, find_causes, give_reasons, new_causes, save_own
 from online_models.page.scratch import CandidateShelves, begin_shelf, end_shelf, new_scratch
 from online_models.page.selection import contains, mark_reaching, select_best, usual_bound
 from online_models.page.tag_shelves import add_tag_shelves, order_categories
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.ranking.exploration import deal
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
 from online_models.ranking.tag_places import VoteScratch, apply_votes, vote_scratch
@@ -64,6 +65,7 @@ from online_models.tables.layout import (
     Titles,
     Viewers,
 )
+from online_models.tables.working_memory import kept_by_thread
 from schemas.pages import Row
 
 __all__ = [
@@ -182,6 +184,34 @@ def add_discovery_shelves(
     return add_explore(viewers, spec, v, row, best, shelves) if spec.explore else 0
 
 
+class BuildScratch(PassedByPointer):
+    """Working memory of a block of viewers."""
+
+    work: CoWatchScratch
+    votes: VoteScratch
+    shelves: CandidateShelves
+    causes: CauseScratch
+
+
+def build_scratch(
+    params: Params, index: CatalogIndexArrays, spec: PageSpec, tags: TagTable, size: int
+) -> BuildScratch:
+    """Return working memory for viewers of ``size`` titles."""
+    shelves = new_scratch(size, index.tag_share.size, index.categories.size, 2 * spec.length)
+    return _build_scratch(sparse_scratch(params.history, size), vote_scratch(tags), shelves, new_causes(size))
+
+
+_build_scratch = kept_by_thread(BuildScratch)
+
+
+@jit_no_alloc
+def begin_block(memory: BuildScratch) -> None:
+    """Clear what one block leaves to the next: its stamps begin at 1."""
+    memory.work.near[:] = 0
+    memory.causes.stamp[:] = 0
+    memory.shelves.seen[:] = 0
+
+
 @jit
 def build_pages(
     titles: Titles,
@@ -197,6 +227,7 @@ def build_pages(
     shared: Shared,
     now: int,
     tags: TagTable,
+    memory: BuildScratch,
     pages: Pages,
 ) -> None:
     """Turn the score rows [n, T] of a block of viewers (from the GEMM) into pages.
@@ -204,12 +235,12 @@ def build_pages(
     ``stated`` [n, STATED_TAGS] are tags, ``segments`` [n, SEGMENTS] segments of the pools; -1: none.
     ``q + 1`` is the stamp of the viewer in arrays that are not cleared between viewers.
     """
-    size, votes = rows.shape[1], vote_scratch(tags)
-    work, hidden, share = sparse_scratch(params, size), np.zeros(size, np.float32), np.zeros(GENRES)
-    shelves = new_scratch(size, index.tag_share.size, index.categories.size, 2 * spec.length)
+    work, votes, shelves, causes = memory.work, memory.votes, memory.shelves, memory.causes
+    begin_block(memory)
+    hidden, share = np.zeros(rows.shape[1], np.float32), np.zeros(GENRES)
     deal(titles, spec.seed, spec.day, shelves.day_number)
     known = KnownScores(np.empty(INTERACTIONS, np.float32), np.empty(FINISHED_TITLES, np.float32))
-    causes, everybody = new_causes(size), np.full(shared.dense.shape[0], np.nan)
+    everybody = np.full(shared.dense.shape[0], np.nan)
     for q in range(slots.size):
         v, row, group = slots[q], rows[q], shared.group[q]
         if np.isnan(everybody[group]):
@@ -362,7 +393,8 @@ def pages_of_lists(lists: Lists) -> Pages:
     out = blank_pages(n, 1, length)
     if length:
         out.kind[lists.title[:, 0] >= 0] = TOP_PICKS
-    return out._replace(
+    return replace(
+        out,
         title=lists.title[:, None],
         score=lists.score[:, None],
         reason=lists.reason[:, None],
@@ -407,12 +439,11 @@ def build(
     out = blank_pages(slots.size, config.rows, length, config.categories, config.alerts)
     spec = config.spec(length, now_ms, side.titles.seed)
     if side.shelf_value is not None:
-        spec = spec._replace(prior=spec.prior * side.shelf_value)
+        spec = replace(spec, prior=spec.prior * side.shelf_value)
     arrays, (pools, segments) = index.arrays(), index.pools(side.viewers.arrays, slots, now_ms)
     stated = index.stated_tags(side.viewers.arrays.stated_tags[slots])
     for a, b, rows, shared in side.ranker.blocks(slots, now_ms):
-        columns: list[Any] = [column[a:b] for column in out]
-        pages = Pages(*columns)
+        tags = side.ranker.tagged.table()
         build_pages(
             side.titles.arrays,
             side.viewers.arrays,
@@ -426,8 +457,9 @@ def build(
             rows,
             shared,
             now_ms,
-            side.ranker.tagged.table(),
-            pages,
+            tags,
+            build_scratch(side.params, arrays, spec, tags, rows.shape[1]),
+            out.part(slice(a, b)),
         )
     return out
 

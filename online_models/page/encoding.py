@@ -9,6 +9,7 @@ from numba.extending import intrinsic
 
 from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.layout import Pages
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.codes import CONTINUE_WATCHING, NO_SHELF
 from online_models.tables.hashing import mix
 from online_models.tables.layout import I4, I8, U1, U8
@@ -33,7 +34,7 @@ HEAD_NUMBERS = 6 * 20
 """Maximum bytes of the numbers in a page's head."""
 
 
-class Fragments(NamedTuple):
+class Fragments(PassedByPointer):
     """Texts that pages consist of, each with ``STRIDE`` spare bytes at the end."""
 
     names: U1

@@ -1,7 +1,6 @@
 """Arrays that the kernels of pages exchange: catalog index, pools, settings, and the finished pages."""
 
-from typing import NamedTuple
-
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.layout import F4, F8, I4, U1, U8
 
 MOST_ARGUMENTS = 4
@@ -19,7 +18,7 @@ WORD = 64
 """Titles per word of a bit set (`online_models.page.selection`)."""
 
 
-class CatalogIndexArrays(NamedTuple):
+class CatalogIndexArrays(PassedByPointer):
     """Titles by tag, and how often they are watched: ``S`` titles, ``G`` tags."""
 
     tag_start: I4
@@ -56,7 +55,7 @@ class CatalogIndexArrays(NamedTuple):
     """[S] length of each title in seconds, 0 if unknown."""
 
 
-class Pools(NamedTuple):
+class Pools(PassedByPointer):
     """Titles of a moment, the same for all viewers."""
 
     trending: I4
@@ -75,7 +74,7 @@ class Pools(NamedTuple):
     """Logarithm of each one's watches as a share of the segment's first."""
 
 
-class PageSpec(NamedTuple):
+class PageSpec(PassedByPointer):
     """Settings of pages as the kernels take them (``online_models.page.config.PageConfig``)."""
 
     shelves: int
@@ -103,7 +102,7 @@ class PageSpec(NamedTuple):
     """[KINDS] factor of a shelf's value."""
 
 
-class Pages(NamedTuple):
+class Pages(PassedByPointer):
     """Pages of ``n`` viewers: ``R`` shelves of ``L`` titles."""
 
     kind: U1

@@ -15,15 +15,14 @@ Top picks, rows of tags and hidden gems are mixed, so each of their titles has a
 of the other rows have the row's. Continue watching says how far each title was watched.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
-from online_models.jit import jit, jit_inline, jit_no_alloc
+from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.candidates import explain_pins
 from online_models.page.layout import CatalogIndexArrays, Pages, Pools
 from online_models.page.scratch import CandidateShelves, TagShelfScratch
 from online_models.page.selection import contains
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.codes import (
     CO_WATCH,
     COHORT,
@@ -44,6 +43,7 @@ from online_models.tables.codes import (
 )
 from online_models.tables.feedback_layout import INTERACTIONS
 from online_models.tables.layout import F4, I4, Params, Titles, Viewers
+from online_models.tables.working_memory import kept_by_thread
 
 __all__ = ["REASON_OF", "CauseScratch", "average", "find_causes", "give_reasons", "new_causes", "save_own"]
 
@@ -74,7 +74,7 @@ SAMPLE = 1_000
 """Titles of which the taste's part is averaged: the error is a thirtieth of its spread."""
 
 
-class CauseScratch(NamedTuple):
+class CauseScratch(PassedByPointer):
     """Parts of one viewer's scores, and the liked title that each title is watched most with."""
 
     own: F4
@@ -88,9 +88,9 @@ class CauseScratch(NamedTuple):
     viewer on one of whose mixed shelves the title is, while they are not."""
 
 
-@jit
+@kept_by_thread
 def new_causes(size: int) -> CauseScratch:
-    """Allocate the working memory of a block of viewers."""
+    """Return the working memory of a block of viewers; all stamps have to be cleared."""
     return CauseScratch(
         np.empty(size, np.float32),
         np.empty(size, np.int32),

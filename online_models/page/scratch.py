@@ -1,18 +1,18 @@
 """Working memory for one viewer's candidate shelves, and how a candidate shelf starts and ends."""
 
-from typing import NamedTuple
-
 import numpy as np
 
-from online_models.jit import jit, jit_inline, jit_no_alloc
+from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.layout import COMBINATIONS, MOST_ARGUMENTS, MOST_PINS, MOST_TAG_SHELVES, STRONG, WORD
 from online_models.page.selection import (
     MOST_SORTED,
     PILES,
     SelectionScratch,
 )
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.feedback_layout import INTERACTIONS
 from online_models.tables.layout import F4, F8, I4, U1, U4, U8
+from online_models.tables.working_memory import kept_by_thread
 
 MOST_TAGS = 4_096
 """Distinct tags of one viewer's history that count, the first ones: more than 80 titles have."""
@@ -20,7 +20,7 @@ MOST_CANDIDATE_SHELVES = 24
 """Candidate shelves of a viewer: 11 plain kinds, at most 6 seeds and 6 tag shelves."""
 
 
-class TagShelfScratch(NamedTuple):
+class TagShelfScratch(PassedByPointer):
     """Working memory of tag shelves (``online_models.page.tag_shelves``)."""
 
     tag: I4
@@ -49,7 +49,7 @@ class TagShelfScratch(NamedTuple):
     """[W] those of them with the highest scores, about a sixteenth."""
 
 
-class CandidateShelves(NamedTuple):
+class CandidateShelves(PassedByPointer):
     """Candidate shelves of one viewer; ``C`` shelves of ``P`` candidates, twice the titles of a shelf."""
 
     size: I4
@@ -110,9 +110,9 @@ class CandidateShelves(NamedTuple):
     selection: SelectionScratch
 
 
-@jit
+@kept_by_thread
 def new_scratch(size: int, tags: int, categories: int, pool: int) -> CandidateShelves:
-    """Allocate the working memory of a block of viewers.
+    """Return the working memory of a block of viewers.
 
     Parameters
     ----------

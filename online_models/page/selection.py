@@ -15,12 +15,11 @@ At 10,000 titles a set is 157 words: counting the intersection of two takes 30 n
 of three 50 ns, marking the titles that may be shown 1 us, listing 2,500 titles of a set 2 us.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.layout import WORD, CatalogIndexArrays
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.layout import F4, F8, I4, U8
 from online_models.tables.top_k import keep_best as keep_in_heap
 
@@ -154,7 +153,7 @@ MOST_SORTED = 256
 """Maximum number of candidates that are compared with each other; more go through a heap."""
 
 
-class SelectionScratch(NamedTuple):
+class SelectionScratch(PassedByPointer):
     """Working memory of a selection."""
 
     title: I4

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from online_models.jit import jit_no_alloc
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.ranking.scorer import score_shared
 from online_models.ranking.title_blocks import LARGE
 from online_models.tables.block_maxima import SPAN, blocks_in, blocks_of, write_maxima
@@ -32,7 +33,7 @@ MOST_GROUPS = 64
 """Groups that are kept at most: 12 contexts of the blend in five pairs of country and maturity limit."""
 
 
-class SharedTerms(NamedTuple):
+class SharedTerms(PassedByPointer):
     """What decides the shared scores of a group, besides the titles."""
 
     weights: F8

@@ -9,6 +9,7 @@ A viewer's list is made in one of two ways, with the same result:
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,10 +18,20 @@ from numpy.typing import NDArray
 from online_models.catalog.catalog import Catalog
 from online_models.learners.stated_preferences import StatedPreferences
 from online_models.ranking.exploration import draw_last, mark_draws
-from online_models.ranking.scorer import HAS_STATED, TASTE, TRAITS, blend_row, look_up, rank_block
+from online_models.ranking.scorer import (
+    HAS_STATED,
+    TASTE,
+    TRAITS,
+    blend_row,
+    look_up,
+    rank_block,
+    sparse_scratch,
+)
 from online_models.ranking.shared_scores import SharedScores
 from online_models.ranking.shortlist import ShortlistMemory, rank_shortlists
+from online_models.ranking.tag_places import vote_scratch
 from online_models.ranking.tag_table import TaggedTitles
+from online_models.ranking.tag_votes import new_votes
 from online_models.tables.layout import DAY_MS, F4, I4, U1, Lists, Shared
 from online_models.tables.viewers import ViewerTable
 
@@ -49,7 +60,7 @@ class Prepared(NamedTuple):
 
     def of(self, some: I4) -> "Prepared":
         """Return the same for some of the viewers."""
-        return Prepared(self.x[some], self.any_stated, self.shared._replace(group=self.shared.group[some]))
+        return Prepared(self.x[some], self.any_stated, replace(self.shared, group=self.shared.group[some]))
 
 
 class FurtherExperts(Protocol):
@@ -169,7 +180,7 @@ class ListRanker:
                 self.stated.add_to(block, self._viewers.arrays, slots[a:b])
             if self.further is not None:
                 self.further.add_to(block, slots[a:b], now_ms)
-            yield a, b, block, shared._replace(group=shared.group[a:b])
+            yield a, b, block, replace(shared, group=shared.group[a:b])
 
     def score(self, slot: int, now_ms: int) -> F4:
         """Return the blended score of every title for one viewer: [T], -inf where the guards forbid it."""
@@ -177,7 +188,9 @@ class ListRanker:
         x, _, shared = self.prepare(slots, now_ms)
         row: F4 = x[0] @ titles.out[: shared.dense.shape[1]].T
         self.stated.add_to(row[None], viewers, slots)
-        blend_row(titles, viewers, self._titles.params, slot, shared, now_ms, self.tagged.table(), row)
+        tags, params = self.tagged.table(), self._titles.params
+        work, votes = sparse_scratch(params.history, row.size), vote_scratch(tags)
+        blend_row(titles, viewers, params, slot, shared, now_ms, tags, work, votes, row)
         row += shared.dense[0]
         return row
 
@@ -198,7 +211,7 @@ class ListRanker:
         if self.further is not None:
             apart |= self.further.concerns(slots)
         x, _, shared = prepared
-        norms = titles.norms.of(titles.arrays.out[: shared.dense.shape[1]])
+        norms, tags = titles.norms.of(titles.arrays.out[: shared.dense.shape[1]]), self.tagged.table()
         at, stamp = _MEMORY.of(titles.params, shared, out.title.shape[1], slots.size)
         rank_shortlists(
             titles.arrays,
@@ -212,7 +225,8 @@ class ListRanker:
             draws,
             at,
             stamp,
-            self.tagged.table(),
+            tags,
+            new_votes(tags),
             apart,
             out,
         )
@@ -223,9 +237,12 @@ class ListRanker:
         titles, viewers, (slots, now_ms, drawn) = self._titles, self._viewers.arrays, request
         out = _blank(slots.size, n)
         for a, b, block, shared in self.blocks(slots, now_ms, prepared):
-            lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b], out.drawn[a:b])
-            tags = self.tagged.table()
-            rank_block(titles.arrays, viewers, titles.params, slots[a:b], block, shared, now_ms, tags, lists)
+            lists = out.part(slice(a, b))
+            tags, params = self.tagged.table(), titles.params
+            work, votes = sparse_scratch(params.history, block.shape[1]), vote_scratch(tags)
+            rank_block(
+                titles.arrays, viewers, params, slots[a:b], block, shared, now_ms, tags, work, votes, lists
+            )
             if drawn > 0:
                 draw_last(
                     titles.arrays, viewers, slots[a:b], block, shared, titles.seed, request.day, drawn, lists

@@ -1,7 +1,5 @@
 """Prequential test: rank the title about to be watched among all others, then learn from it."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from online_models.feedback.interaction_state import POSITIVE, REJECT, is_choice
@@ -17,11 +15,12 @@ from online_models.learners.blender import (
     context_of,
     learn_weights,
 )
-from online_models.learners.factorization import moved_rows, next_stamp, represent, scratch
+from online_models.learners.factorization import begin_batch, next_stamp, represent
 from online_models.learners.stale_steps import StepCounts
 from online_models.learners.tag_vectors import move_tags
 from online_models.learners.title_side import absorb_one
 from online_models.learners.viewer_updates import begin_signal, learn_rejection, learn_viewer, update_history
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.ranking.scorer import cowatch, sparse_scratch, subtract_rejected
 from online_models.ranking.tag_places import VoteScratch, apply_votes, vote_scratch
 from online_models.ranking.tag_table import TagTable
@@ -41,12 +40,13 @@ from online_models.tables.layout import (
     Titles,
     Viewers,
 )
+from online_models.tables.working_memory import kept_by_thread
 
 RANKINGS = 1 + EXPERTS
 """The blend, then each expert."""
 
 
-class PrequentialScratch(NamedTuple):
+class PrequentialScratch(PassedByPointer):
     """Working memory of a batch in which titles are scored, and the weights that the test learns."""
 
     weights: F8
@@ -64,13 +64,27 @@ class PrequentialScratch(NamedTuple):
     """[1] 1 while the scores that all viewers share, trending and popularity, are those of the titles."""
 
 
-@jit
-def prequential_scratch(params: Params, weights: F8, tags: TagTable, size: int) -> PrequentialScratch:
-    """Allocate a batch's working memory for ``size`` titles; 0 if nothing is tested."""
-    score, base = np.zeros((RANKINGS, size), np.float32), np.empty(size, np.float32)
-    sparse = sparse_scratch(params, size)
-    rivals, counted = np.empty(size, np.int32), np.zeros(1, np.int32)
-    return PrequentialScratch(weights, score, sparse, tags, vote_scratch(tags), base, rivals, counted)
+def prequential_scratch(titles: Titles, params: Params, weights: F8, tags: TagTable) -> PrequentialScratch:
+    """Return a batch's working memory."""
+    size = titles.bias.size
+    score, base, rivals, counted = _score_rows(size)
+    sparse, votes = sparse_scratch(params.history, size), vote_scratch(tags)
+    return PrequentialScratch(weights, score, sparse, tags, votes, base, rivals, counted)
+
+
+@kept_by_thread
+def _score_rows(size: int) -> tuple[F4, F4, I4, I4]:
+    score, base = np.empty((RANKINGS, size), np.float32), np.empty(size, np.float32)
+    return score, base, np.empty(size, np.int32), np.empty(1, np.int32)
+
+
+@jit_no_alloc
+def begin_tests(tested: I4, at: PrequentialScratch) -> None:
+    """Clear the working memory if anything is tested."""
+    if np.any(tested):
+        at.score[:] = 0.0
+        at.sparse.near[:] = 0
+    at.counted[0] = 0
 
 
 @jit_no_alloc
@@ -206,23 +220,19 @@ def prequential(
     feedback: Feedback,
     signals: Signals,
     tested: I4,
-    weights: F8,
-    tags: TagTable,
+    work: Scratch,
+    stale: StepCounts,
+    at: PrequentialScratch,
     ranks: F8,
-) -> I4:
-    """Test, then learn on both sides, event by event; return the rows moved (`moved_rows`).
+) -> None:
+    """Test, then learn on both sides, event by event.
 
     ``signals`` holds one event, and the titles that its viewer has abandoned by then; ``tested`` [n] marks
     the positives to test, from which ``weights`` are learned; ``ranks`` [n, RANKINGS] becomes -1 if not
     tested, and inf for a title never watched before.
     """
-    work, published, size = scratch(titles, params), titles.size[4], 0
-    # titles learn event by event: no gradient is stale
-    stale = StepCounts(np.zeros((2, 0, 0), np.int32), np.zeros(0, np.int64), np.zeros(1, np.int64))
-    for i in range(tested.size):
-        if tested[i]:
-            size = titles.bias.size
-    at = prequential_scratch(params, weights, tags, size)
+    begin_batch(work)
+    begin_tests(tested, at)
     ranks[:] = -1.0
     for i in range(feedback.viewer.size):
         v = feedback.viewer[i]
@@ -241,7 +251,6 @@ def prequential(
         at.counted[0] = 0  # the titles may have learned
         update_history(viewers, params, feedback, i, action, signals, 0)
     move_tags(titles, work.tags)
-    return moved_rows(titles, published, work)
 
 
 @jit
@@ -252,19 +261,16 @@ def observe_tested(
     feedback: Feedback,
     signals: Signals,
     tested: I4,
-    weights: F8,
-    tags: TagTable,
+    work: Scratch,
+    at: PrequentialScratch,
     ranks: F8,
 ) -> int:
     """Learn a batch as ``learners.viewer_updates.observe`` does; test as `prequential` does.
 
     Returns the number of signals filled.
     """
-    work, size = scratch(titles, params), 0
-    for i in range(tested.size):
-        if tested[i]:
-            size = titles.bias.size
-    at = prequential_scratch(params, weights, tags, size)
+    begin_batch(work)
+    begin_tests(tested, at)
     ranks[:] = -1.0
     spare = feedback.viewer.size
     for i in range(feedback.viewer.size):

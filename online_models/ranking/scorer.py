@@ -18,7 +18,7 @@ from online_models.learners.blender import (
 )
 from online_models.learners.factorization import represent
 from online_models.ranking.logarithms import log_all
-from online_models.ranking.tag_places import apply_votes, vote_scratch
+from online_models.ranking.tag_places import VoteScratch, apply_votes
 from online_models.ranking.tag_table import TagTable
 from online_models.ranking.tag_votes import count_votes
 from online_models.tables.derived_columns import SATISFACTION
@@ -46,6 +46,7 @@ from online_models.tables.layout import (
 )
 from online_models.tables.prefetch import prefetch_row
 from online_models.tables.top_k import least_of, top
+from online_models.tables.working_memory import kept_by_thread
 
 TASTE, CO_WATCH, TREND = 0, 1, 2
 """Reasons why a title is on a list."""
@@ -61,15 +62,17 @@ tags."""
 TRAITS = 6
 
 
-@jit
-def sparse_scratch(params: Params, size: int) -> CoWatchScratch:
-    """Allocate a block's working memory."""
+def new_sparse_scratch(history: int, size: int) -> CoWatchScratch:
+    """Allocate working memory for viewers with so many titles out of ``size``."""
     return CoWatchScratch(
         np.zeros((size, 2), np.float32),
         np.empty(size + 1, np.int32),
         np.zeros(size, np.int32),
-        np.empty(params.history, np.int32),
+        np.empty(history, np.int32),
     )
+
+
+sparse_scratch = kept_by_thread(new_sparse_scratch)
 
 
 @jit
@@ -145,11 +148,13 @@ def cowatch(
         for s in range(titles.nbr.shape[1]):
             j, w = titles.nbr[h, s], titles.nbr_w[h, s]
             if w > 0 and 0 <= j < size:
-                # Always written, counted only if new: half of them are, and a branch would be mispredicted
+                # Always written, counted only if new: half of them are, and a branch would be mispredicted. A
+                # product so small that it is 0 makes no title a new one, or it would be counted again
                 touched[n] = j
-                n += (score[j, 0] == 0) & (score[j, 1] == 0)
+                new = (score[j, 0] == 0) & (score[j, 1] == 0)
                 score[j, 0] += near * w
                 score[j, 1] += far * w
+                n += new & ((score[j, 0] != 0) | (score[j, 1] != 0))
         short *= params.seed_decay
         long *= params.long_seed_decay
     for k in range(n):
@@ -221,7 +226,7 @@ def subtract_rejected(
                 if w > 0 and 0 <= j < score.shape[0]:
                     more = w * titles.norm[h] * titles.norm[j] * viewers.rejected_weight[v, p]
                     touched[m] = j
-                    m += score[j, 0] == 0
+                    m += (score[j, 0] == 0) & (more != 0)
                     score[j, 0] += more
                     total += more
     scale = np.float32(n / (params.floor * total)) if total > 0 else np.float32(0.0)
@@ -271,10 +276,12 @@ def rank_block(
     shared: Shared,
     now: int,
     tags: TagTable,
+    work: CoWatchScratch,
+    votes: VoteScratch,
     out: Lists,
 ) -> None:
     """Turn a block's score rows [n, T] (the GEMM) into lists [n, L]."""
-    work, votes = sparse_scratch(params, rows.shape[1]), vote_scratch(tags)
+    work.near[:] = 0  # stamps begin at 1
     for q in range(slots.size):
         v, row, group = slots[q], rows[q], shared.group[q]
         depth, n = (
@@ -318,10 +325,11 @@ def blend_row(
     shared: Shared,
     now: int,
     tags: TagTable,
+    work: CoWatchScratch,
+    votes: VoteScratch,
     row: F4,
 ) -> None:
     """Add the sparse parts of the blend and the votes on tags to one viewer's score row."""
-    work = sparse_scratch(params, row.size)
     known = row.copy()
     v = np.int32(v)  # type: ignore[assignment] # as in `rank_block`: numba compiles one form
     hide_known(viewers, v, known)
@@ -332,7 +340,6 @@ def blend_row(
         add_cowatch(titles, params, work, depth, fresh, streak, n, weights, backoff, known, row)
         if params.rejection > 0:
             subtract_rejected(titles, viewers, params, v, now, n, work, row)
-    votes = vote_scratch(tags)
     if count_votes(viewers, params, v, now, tags, votes.votes):
         base = shared.dense[0].copy()
         hide_known(viewers, v, base)

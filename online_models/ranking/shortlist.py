@@ -12,15 +12,22 @@ multiplied, of 100,000 43; of MovieLens-100K's 1,447, where popularity decides l
 There the product of whole matrices (``ranking.scorer.rank_block``) is faster: ``MAX_SHARE`` decides.
 """
 
+from dataclasses import replace
 from threading import local
-from typing import NamedTuple
 
 import numpy as np
 
 from online_models.jit import jit, jit_inline, jit_no_alloc
-from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
+from online_models.passed_by_pointer import PassedByPointer
+from online_models.ranking.scorer import (
+    add_cowatch,
+    explain,
+    hide_known,
+    new_sparse_scratch,
+    subtract_rejected,
+)
 from online_models.ranking.tag_table import TagTable
-from online_models.ranking.tag_votes import count_votes, new_votes
+from online_models.ranking.tag_votes import TagVotes, count_votes
 from online_models.ranking.title_blocks import in_reach, in_reach_of_blocks, keep_best_of_blocks
 from online_models.tables.codes import NOT_DRAWN
 from online_models.tables.history import mark_known, recent_items, session_items_at, streak_items_at
@@ -38,7 +45,7 @@ ROUNDING = np.float32(1e-6)
 """Relative rounding error of a sum of three float32."""
 
 
-class ShortlistScratch(NamedTuple):
+class ShortlistScratch(PassedByPointer):
     """Working memory of a batch."""
 
     near: CoWatchScratch
@@ -64,37 +71,41 @@ class ShortlistMemory(local):
     """
 
     def __init__(self) -> None:
-        self._near: CoWatchScratch | None = None
-        self._away = self._far = np.empty(0, np.int32)
-        self._extra = np.empty(0, np.float32)
-        self._head = np.empty((0, 0), np.int32)
-        self._best = np.empty((0, 0), np.float32)
+        self._at: ShortlistScratch | None = None
         self._stamp = 0
 
     def of(self, params: Params, shared: Shared, n: int, viewers: int) -> tuple[ShortlistScratch, int]:
         """Return working memory for lists of ``n``, and the number below the stamps of a batch."""
         groups, size = shared.dense.shape
-        if self._head.shape != (groups, 2 * n):
-            self._head = np.full((groups, 2 * n), -1, np.int32)
-            self._best = np.empty((groups, 2 * n), np.float32)
-        self._best[:, 0] = np.nan
-        near = self._near
-        if near is None or near.near.size != size or near.history.size != params.history:
-            self._near = near = sparse_scratch(params, size)
-            self._away, self._far = np.empty(size + 1, np.int32), np.empty(size + 1, np.int32)
-            self._extra, self._stamp = np.zeros(size, np.float32), 0
-            self._head[:] = -1
+        blocks, at = shared.most.shape[1] + 1, self._at
+        if at is None or at.extra.size != size or at.near.history.size != params.history:
+            at, self._stamp = _new_scratch(params.history, size, groups, n, blocks), 0
+        elif at.head.shape != (groups, 2 * n) or at.blocks.size != blocks:
+            head, best = _heads(groups, n)
+            at = replace(at, head=head, best=best, blocks=np.empty(blocks, np.int32))
+        self._at = at
+        at.best[:, 0] = np.nan
         if self._stamp + viewers >= _LAST_STAMP:
-            near.near[:] = 0
+            at.near.near[:] = 0
             self._stamp = 0
         stamp, self._stamp = self._stamp, self._stamp + viewers
-        away = CoWatchScratch(near.score, self._away, near.near, near.history)
-        return ShortlistScratch(
-            near, away, self._extra, self._far,
-            head=self._head,
-            best=self._best,
-            blocks=np.empty(shared.most.shape[1] + 1, np.int32),
-        ), stamp  # fmt: skip
+        return at, stamp
+
+
+def _new_scratch(history: int, size: int, groups: int, n: int, blocks: int) -> ShortlistScratch:
+    near = new_sparse_scratch(history, size)
+    return ShortlistScratch(
+        near,
+        CoWatchScratch(near.score, np.empty(size + 1, np.int32), near.near, near.history),
+        np.zeros(size, np.float32),
+        np.empty(size + 1, np.int32),
+        *_heads(groups, n),
+        blocks=np.empty(blocks, np.int32),
+    )
+
+
+def _heads(groups: int, n: int) -> tuple[I4, F4]:
+    return np.full((groups, 2 * n), -1, np.int32), np.empty((groups, 2 * n), np.float32)
 
 
 @jit_no_alloc
@@ -242,6 +253,7 @@ def rank_shortlists(
     at: ShortlistScratch,
     stamp: int,
     tags: TagTable,
+    votes: TagVotes,
     apart: U1,
     out: Lists,
 ) -> None:
@@ -253,7 +265,7 @@ def rank_shortlists(
     may end in a drawn title, and ``drawn`` of these lists becomes ``NOT_DRAWN``. ``at`` and ``stamp`` are
     those of `ShortlistMemory.of`.
     """
-    total, made, votes = 0, 0, new_votes(tags)
+    total, made = 0, 0
     for q in range(slots.size):
         if apart[q] or count_votes(viewers, params, slots[q], now, tags, votes):
             apart[q] = 1

@@ -23,10 +23,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from online_models.jit import jit, jit_no_alloc
+from online_models.jit import jit_no_alloc
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.ranking.tag_table import TagTable
 from online_models.ranking.tag_votes import DISLIKED, DOUBT, INTENT, TURNED, TagVotes, new_votes
 from online_models.tables.layout import F4, I4, U1, Params, Real
+from online_models.tables.working_memory import kept_by_thread
 
 __all__ = ["VoteScratch", "apply_votes", "vote_scratch"]
 
@@ -57,7 +59,7 @@ class VotedTitles(NamedTuple):
     """Scores before votes bring any title nearer: they decide which titles of a tag these are."""
 
 
-class VoteScratch(NamedTuple):
+class VoteScratch(PassedByPointer):
     """Working memory of a call."""
 
     votes: TagVotes
@@ -73,28 +75,34 @@ class VoteScratch(NamedTuple):
     """[VOTED] what titles with a disliked tag lose at least."""
     mask: U1
     """[T] the voted tags of each title, one bit each; 0 between viewers."""
-    moved: VotedTitles
+    title: I4
+    """[T + 1] the titles with a voted tag, and their scores: `VotedTitles` are the first ones."""
+    row: F4
+    base: F4
+    voted_mask: U1
+    first: F4
 
 
-@jit
 def vote_scratch(tags: TagTable) -> VoteScratch:
-    """Allocate working memory."""
-    size = tags.genres.size
+    """Return working memory."""
+    return _vote_scratch(tags.genres.size, new_votes(tags))
+
+
+@kept_by_thread
+def _vote_scratch(size: int, votes: TagVotes) -> VoteScratch:
     return VoteScratch(
-        new_votes(tags),
+        votes,
         np.empty((2, SEEN), np.float32),
         np.empty(SEEN, np.float32),
         np.empty(VOTED, np.int32),
         np.empty(VOTED, np.int32),
         np.empty(VOTED, np.float32),
         np.zeros(size, np.uint8),
-        VotedTitles(
-            np.empty(size + 1, np.int32),
-            np.empty(size, np.float32),
-            np.empty(size, np.float32),
-            np.empty(size, np.uint8),
-            np.empty(size, np.float32),
-        ),
+        np.empty(size + 1, np.int32),
+        np.empty(size, np.float32),
+        np.empty(size, np.float32),
+        np.empty(size, np.uint8),
+        np.empty(size, np.float32),
     )
 
 
@@ -156,18 +164,18 @@ def _keep(best: F4, score: Real) -> None:
 @jit_no_alloc
 def _gather(tags: TagTable, n: int, base: F4, row: F4, at: VoteScratch) -> int:
     """Copy the titles with a voted tag together; return how many."""
-    m, size, moved = 0, min(row.size, at.mask.size), at.moved
+    m, size = 0, min(row.size, at.mask.size)
     for k in range(n):
         g = at.voted[k]
         for a in range(tags.starts[g], tags.starts[g + 1]):
             t = tags.titles[a]
             if t < size and row[t] + base[t] > -np.inf:
-                moved.title[m] = t
+                at.title[m] = t
                 m += at.mask[t] == 0
                 at.mask[t] |= np.uint8(1) << np.uint8(k)
     for i in range(m):
-        t = moved.title[i]
-        moved.row[i], moved.base[i], moved.mask[i] = row[t], base[t], at.mask[t]
+        t = at.title[i]
+        at.row[i], at.base[i], at.voted_mask[i] = row[t], base[t], at.mask[t]
     return m
 
 
@@ -337,9 +345,7 @@ def apply_votes(params: Params, tags: TagTable, base: F4, row: F4, at: VoteScrat
     """
     n = _strongest(at.votes, at.voted)
     m = _gather(tags, n, base, row, at)
-    moved = VotedTitles(
-        at.moved.title[:m], at.moved.row[:m], at.moved.base[:m], at.moved.mask[:m], at.moved.first[:m]
-    )
+    moved = VotedTitles(at.title[:m], at.row[:m], at.base[:m], at.voted_mask[:m], at.first[:m])
     _find_rest(base, row, at.mask, at.rest)
     if _any_disliked(n, at):
         _take_least(params, tags, n, _find_last(moved, at), moved, at)

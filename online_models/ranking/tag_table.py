@@ -1,6 +1,6 @@
 """Tags of titles as kernels read them: by title, tag, genre, and the words that viewers use for them."""
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from online_models.catalog.catalog import Catalog
 from online_models.catalog.vocabulary import canonical_keys
 from online_models.jit import jit_no_alloc
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.layout import F4, I4, U8
 
 __all__ = ["GENRES", "TagTable", "TaggedTitles"]
@@ -19,7 +20,7 @@ GENRES = 64
 """Genres that are compared, the first of the catalog: the bits of a word."""
 
 
-class TagTable(NamedTuple):
+class TagTable(PassedByPointer):
     """Tags of the titles of a catalog; titles beyond its rows have none."""
 
     indptr: I4

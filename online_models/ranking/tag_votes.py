@@ -13,15 +13,15 @@ What votes do to scores is in `ranking.tag_places`. The constants were chosen in
 `tests/situations`; MovieLens-100K is in ADR 45 and 49.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
-from online_models.jit import jit, jit_no_alloc
+from online_models.jit import jit_no_alloc
 from online_models.learners.intent import strength_of
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.ranking.tag_table import GENRES, TagTable
 from online_models.tables.feedback_layout import MOST_REJECTED, SECOND
 from online_models.tables.layout import CHUNK, F4, I4, U1, U8, Params, Real, Viewers
+from online_models.tables.working_memory import kept_by_thread
 
 __all__ = ["DISLIKED", "DOUBT", "INTENT", "TURNED", "TagVotes", "count_votes", "new_votes"]
 
@@ -50,7 +50,7 @@ INTENT, TURNED, DISLIKED = 0, 1, 2
 """Rows of votes."""
 
 
-class TagVotes(NamedTuple):
+class TagVotes(PassedByPointer):
     """A viewer's votes, and working memory to count them. All tags but few have none: only those are read."""
 
     votes: F4
@@ -65,10 +65,13 @@ class TagVotes(NamedTuple):
     """[VOTES] genres of the newest likes."""
 
 
-@jit
 def new_votes(tags: TagTable) -> TagVotes:
-    """Allocate working memory."""
-    size = tags.rarity.size
+    """Return working memory."""
+    return _new_votes(tags.rarity.size)
+
+
+@kept_by_thread
+def _new_votes(size: int) -> TagVotes:
     return TagVotes(
         np.zeros((3, size), np.float32),
         np.zeros(size, np.uint8),

@@ -1,6 +1,7 @@
 """The viewers' side: learns a batch of feedback, and ranks titles for the viewers it touched."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -11,9 +12,10 @@ from online_models.catalog.catalog import Catalog
 from online_models.feedback.interaction_state import MAYBE_ABANDONED
 from online_models.feedback.reward_function import Action, FeedbackSignal, action_table
 from online_models.jit import jit_no_alloc
+from online_models.learners.factorization import scratch
 from online_models.learners.viewer_updates import is_repeated, observe
 from online_models.ranking.lists import ListRanker
-from online_models.ranking.prequential import RANKINGS, observe_tested
+from online_models.ranking.prequential import RANKINGS, observe_tested, prequential_scratch
 from online_models.ranking.shared_scores import SharedScores
 from online_models.tables.hashing import hash_ids
 from online_models.tables.layout import F4, F8, I4, I8, U1, U4, U8, Feedback, Lists, Params, Signals, Viewers
@@ -123,8 +125,7 @@ def blank_signals(n: int, titles: TitleTable) -> Signals:
 
 def first_rows(signals: Signals, n: int) -> Signals:
     """Return the first ``n`` rows."""
-    columns: list[Any] = [column[:n] for column in signals]
-    return Signals(*columns)
+    return signals.part(slice(n))
 
 
 def without(signals: Signals, rows: Sequence[int]) -> Signals:
@@ -133,7 +134,7 @@ def without(signals: Signals, rows: Sequence[int]) -> Signals:
         return signals
     action = signals.action.copy()
     action[list(rows)] = Action.NO_OP
-    return signals._replace(action=action)
+    return replace(signals, action=action)
 
 
 def signal_ids(event_id: str, count: int) -> list[str]:
@@ -239,7 +240,8 @@ class ViewerSide:
         The signals have a row for each event, then rows for the titles that viewers have abandoned by now.
         """
         signals = self._signals_for(feedback)
-        n, again = observe(self.titles.arrays, self.viewers.arrays, self.params, feedback, signals)
+        titles, work = self.titles.arrays, scratch(self.titles.arrays, self.params)
+        n, again = observe(titles, self.viewers.arrays, self.params, feedback, signals, work)
         return first_rows(signals, n), int(again)
 
     def observe_tested(self, feedback: Feedback, tested: I4) -> tuple[Signals, F8]:
@@ -254,8 +256,9 @@ class ViewerSide:
         signals = self._signals_for(feedback)
         ranks = np.full((feedback.viewer.size, RANKINGS), -1.0)
         titles, viewers, weights = self.titles.arrays, self.viewers.arrays, self.blending.weights
-        tags = self.ranker.tagged.table()
-        n = observe_tested(titles, viewers, self.params, feedback, signals, tested, weights, tags, ranks)
+        tags, work = self.ranker.tagged.table(), scratch(titles, self.params)
+        at = prequential_scratch(titles, self.params, weights, tags)
+        n = observe_tested(titles, viewers, self.params, feedback, signals, tested, work, at, ranks)
         return first_rows(signals, n), ranks
 
     def rank(self, slots: I4, now_ms: int, n: int, *, drawn: float = 0.0) -> Lists:

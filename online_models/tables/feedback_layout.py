@@ -1,10 +1,11 @@
 """State of a viewer's feedback as `tables.layout` holds it, and the constants of the reward for kernels."""
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from online_models.config import RewardConfig
+from online_models.passed_by_pointer import PassedByPointer
 
 SECOND = 1_000
 """Milliseconds in a second, the unit of times that are kept for weeks: four bytes each, until 2106."""
@@ -67,7 +68,7 @@ class InteractionState(Protocol):
     bin: int
 
 
-class RewardParams(NamedTuple):
+class RewardParams(PassedByPointer):
     """Constants of the reward as kernels take them (`online_models.config.RewardConfig`)."""
 
     rejection_ms: float

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.feedback_layout import RewardParams
 
 F4 = NDArray[np.float32]
@@ -39,7 +40,7 @@ PENDING_STEPS = 32
 near cache still holds them."""
 
 
-class Titles(NamedTuple):
+class Titles(PassedByPointer):
     """State of the titles, one row a title; ``N`` neighbours, ``G`` tags with vectors."""
 
     out: F4
@@ -90,7 +91,7 @@ class Titles(NamedTuple):
     """[5] rows in use, active titles, positives, positives when ``prior`` was refreshed, tag publications."""
 
 
-class Viewers(NamedTuple):
+class Viewers(PassedByPointer):
     """State of the viewers, one slot a viewer, and a pool of ``C`` chunks of known titles."""
 
     taste: F4
@@ -177,7 +178,7 @@ class Viewers(NamedTuple):
     """[1] 1 if ``watch_time`` changed since it was last packed."""
 
 
-class Feedback(NamedTuple):
+class Feedback(PassedByPointer):
     """A batch of feedback signals, one row each, in the order of the stream."""
 
     viewer: I4
@@ -202,7 +203,7 @@ class Feedback(NamedTuple):
     """[n] hash of the session, or of an impression's list; 0 where unknown."""
 
 
-class Signals(NamedTuple):
+class Signals(PassedByPointer):
     """Outcomes of a batch: written by the viewers' side, learned by the titles' side."""
 
     action: U1
@@ -227,7 +228,7 @@ class Signals(NamedTuple):
     """[n] how many of them, the newest, belong to the session of the event."""
 
 
-class Params(NamedTuple):
+class Params(PassedByPointer):
     """Hyper-parameters as the kernels take them: the fields of ``ModelConfig``, times in milliseconds."""
 
     factors: int
@@ -267,7 +268,7 @@ class Params(NamedTuple):
     seed: int
 
 
-class TagScratch(NamedTuple):
+class TagScratch(PassedByPointer):
     """Steps of the tag vectors that have not been applied yet; zeros at first."""
 
     gradient: NDArray[np.float32]
@@ -280,7 +281,7 @@ class TagScratch(NamedTuple):
     """[1] rows in use."""
 
 
-class Scratch(NamedTuple):
+class Scratch(PassedByPointer):
     """Scratch memory of learning: one per call, so that threads share nothing."""
 
     mark: I4
@@ -301,7 +302,7 @@ class Scratch(NamedTuple):
     """Scratch memory of the tag vectors."""
 
 
-class CoWatchScratch(NamedTuple):
+class CoWatchScratch(PassedByPointer):
     """Scratch memory of the co-watch expert while it ranks."""
 
     score: F4
@@ -314,7 +315,7 @@ class CoWatchScratch(NamedTuple):
     """[L] the viewer's titles, newest first, as in ``Signals.history``."""
 
 
-class Shared(NamedTuple):
+class Shared(PassedByPointer):
     """Scores that viewers of a batch share, by group: the same maturity limit, country and blend context."""
 
     dense: F4
@@ -334,7 +335,7 @@ class Shared(NamedTuple):
     """[C, B] maxima of ``dense`` by block (``tables.block_maxima``); no blocks of few titles."""
 
 
-class Lists(NamedTuple):
+class Lists(PassedByPointer):
     """The best titles for each viewer of a batch, best first."""
 
     title: I4

@@ -500,7 +500,7 @@ class TitleTable:
         """Return the table as bytes (:mod:`online_models.tables.snapshots`). Changes nothing."""
         facts = {"config": self.config, "seed": self.seed, "ids": self.ids, "tags": self.tags}
         whole = ("size", "totals", "tag_out", "tag_published", "tag_acc")
-        columns = self.arrays._asdict().items()
+        columns = self.arrays.as_dict().items()
         used = {name: column if name in whole else column[: len(self)] for name, column in columns}
         return snapshots.pack("TitleTable", facts, used)
 
@@ -573,7 +573,7 @@ class TitleTable:
     def _allocate(self, capacity: int) -> Titles:
         grown = empty_titles(self.config, capacity)
         if hasattr(self, "arrays"):
-            for name in Titles._fields:
+            for name in Titles.field_names():
                 former: F4 = getattr(self.arrays, name)
                 getattr(grown, name)[: len(former)] = former
         return grown

@@ -294,7 +294,7 @@ class ViewerTable:
         slots = {self.ids[slot]: slot for slot in np.flatnonzero(self.arrays.key).tolist()}
         facts = {"seed": self.seed, "clock": self._clock, "slots": slots}
         more = {"used_at": self._used, "free_slots": np.array(self._free, np.int64)}
-        return snapshots.pack("ViewerTable", facts, {**self.arrays._asdict(), **more})
+        return snapshots.pack("ViewerTable", facts, {**self.arrays.as_dict(), **more})
 
     @classmethod
     def from_snapshot(cls, data: bytes, titles: TitleTable) -> "ViewerTable":
@@ -361,7 +361,7 @@ class ViewerTable:
         a = self.arrays
         self._index.remove(slots)
         release_known(a, slots)
-        for name in set(Viewers._fields) - set(SHARED):
+        for name in set(Viewers.field_names()) - set(SHARED):
             getattr(a, name)[slots] = getattr(self._blank, name)[0]
         for slot in slots.tolist():
             self.ids[slot] = ""
@@ -372,7 +372,7 @@ class ViewerTable:
         old_slots, old_chunks = 0, 0
         if hasattr(self, "arrays"):
             old_slots, old_chunks = self.arrays.known.size, self.arrays.prev.size
-            for name in Viewers._fields:
+            for name in Viewers.field_names():
                 former = getattr(self.arrays, name)
                 getattr(grown, name)[: len(former)] = former
         n = int(grown.pool[0])

@@ -6,7 +6,7 @@ They are kept for the partition, headings and categories up to a bound.
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -221,11 +221,11 @@ class PageEncoder:
         ends = np.empty(_BLOCK, np.int64)
         for a in range(0, pages.kind.shape[0], _BLOCK):
             some = slice(a, a + _BLOCK)
-            columns: list[Any] = [column[some] for column in pages]
-            n = columns[0].shape[0]
+            block = pages.part(some)
+            n = block.kind.shape[0]
             if self._buffer.size < n * most:
                 self._buffer = np.empty(n * most, np.uint8)
-            encode_pages(heads.of(some), Pages(*columns), parts.of(some), fragments, self._buffer, ends)
+            encode_pages(heads.of(some), block, parts.of(some), fragments, self._buffer, ends)
             written = self._buffer.data
             for start, end in pairwise((0, *ends[:n].tolist())):
                 yield bytes(written[start:end])

@@ -146,8 +146,8 @@ class _Located(NamedTuple):
         """Return some of them, ascending."""
         if chosen.size == self.countries.size:
             return self
-        columns: list[Any] = [column[chosen] for column in self.signals]
-        return _Located(Signals(*columns), self.countries[chosen], self.devices[chosen], self.viewers[chosen])
+        some = self.signals.part(chosen)
+        return _Located(some, self.countries[chosen], self.devices[chosen], self.viewers[chosen])
 
 
 def pack(
@@ -366,7 +366,7 @@ def _pack_one(located: _Located, titles: TitleTable, partition: int, position: t
         VERSIONS.version, partition, n, signals.x.shape[1], signals.gradient.shape[1],
         p, history.size, rows.size, length, *position,
     )  # fmt: skip
-    events = signals._asdict() | {
+    events = signals.as_dict() | {
         "title": numbers[:n],
         "country": located.countries,
         "device": located.devices,

@@ -239,10 +239,11 @@ def test_seeds_before_a_streak_count_a_tenth(
     a, params = model.titles.arrays, model.titles.params
     rows = {name: model.titles.row(name) for name in "abxy"}
     a.norm[:] = 1.0
-    work = sparse_scratch(params, a.bias.size)
+    work = sparse_scratch(params.history, a.bias.size)
     history = np.array([rows["b"], rows["a"]], np.int32)
     cowatch(a, params, history, np.int64(2), np.int64(2), np.int64(streak), work.score, work.touched)
-    near, far = work.score.T
+    near, far = work.score.T.copy()
+    work.score[:] = 0  # as every user leaves it
     assert near[rows["y"]] == pytest.approx(1.0)
     assert near[rows["x"]] == pytest.approx(0.5 * former)
     assert far[rows["x"]] == pytest.approx(0.5)

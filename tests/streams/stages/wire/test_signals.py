@@ -189,7 +189,7 @@ def test_dictionary_numbers_fit_at_the_limit() -> None:
     together = Signals(*map(np.concatenate, zip(*(batch.signals for batch in heard), strict=True)))
     assert [sender.arrays.key[t] for t in said.title] == [source.arrays.key[t] for t in together.title]
     assert (sender.arrays.key[said.history] == source.arrays.key[together.history]).all()
-    dense = said._replace(**{n: c[:126] for n, c in said._asdict().items()})
+    dense = said.part(slice(126))
     ((record, sent),) = pack(dense, sender, partition=0, sent=0)
     assert sent == 126
     assert len(np.unique(unpack(record, source).signals.history)) == 63_000
