@@ -22,6 +22,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, Self
 
 import numpy as np
+from llvmlite.binding import parse_assembly
 from numba.core import caching, config, types
 from numba.core.dispatcher import Dispatcher
 
@@ -85,10 +86,18 @@ class CompiledForms(_CompileResults):  # type: ignore[misc] # numba's methods ha
     )
 
     def reduce(self, data: Any) -> tuple[Any, ...]:  # noqa: ANN401 - numba's
-        """Leave out the source with its types, which numba shows and does not need: it names paths."""
+        """Leave out the source with its types, which numba shows and does not need: it names paths.
+
+        Last, add what other kernels' functions it calls.
+        """
         typed = 6
         reduced: tuple[Any, ...] = super().reduce(data)
-        return (*reduced[:typed], "", *reduced[typed + 1 :])
+        return (*reduced[:typed], "", *reduced[typed + 1 :], called_apart(data))
+
+    def rebuild(self, target_context: Any, payload: tuple[Any, ...]) -> Any:  # noqa: ANN401 - numba's
+        """Return the compiled form, None if it calls a function that is another one by now."""
+        *reduced, called = payload
+        return super().rebuild(target_context, reduced) if all(map(is_there, called)) else None
 
 
 class CacheFile(_CacheFile):  # type: ignore[misc] # numba's methods have no types
@@ -119,6 +128,50 @@ class CacheFile(_CacheFile):  # type: ignore[misc] # numba's methods have no typ
         return found
 
 
+FORMAT = "2"
+"""Version of what is stored of a compiled form: since 2 the kernels that it calls apart."""
+
+LARGE = 100
+"""Instructions from which a kernel's machine code is not copied into the kernels that call it. LLVM inlines
+only shorter functions, and would optimize and translate the copy once more for each of its callers."""
+
+_APART: dict[str, tuple[Any, Any]] = {}
+"""Kernels that are called apart, and the types of their arguments, by the name of the function."""
+
+
+def keep_apart(kernel: Any, form: Any) -> None:  # noqa: ANN401 - numba's
+    """Let callers of a compiled form call its function where it is, if it is large."""
+    library, name = form.library, form.fndesc.mangled_name
+    blocks = library.get_function(name).blocks
+    if not form.fndesc.inline and sum(1 for block in blocks for _ in block.instructions) >= LARGE:
+        # What numba links into callers: with nothing in it, a call remains that the engine resolves
+        library._shared_module = parse_assembly("")  # noqa: SLF001
+        _APART[name] = kernel, form.signature.args
+
+
+def called_apart(form: Any) -> list[tuple[str, str, Any, str]]:  # noqa: ANN401 - numba's
+    """Return the kernels that a compiled form calls apart: module, name, types of arguments, function."""
+    names = (function.name for function in form.library._final_module.functions if function.is_declaration)  # noqa: SLF001
+    return [
+        (kernel.py_func.__module__, kernel.py_func.__qualname__, args, name)
+        for name in names
+        if name in _APART
+        for kernel, args in (_APART[name],)
+    ]
+
+
+def is_there(called: tuple[str, str, Any, str]) -> bool:
+    """Load or compile a kernel that another one calls apart; return whether its function has this name."""
+    module, name, args, function = called
+    callee = CALLEES[f"{module}.{name}"]
+    callee.compile(args)
+    return bool(callee.overloads[args].fndesc.mangled_name == function)
+
+
+CALLEES: dict[str, Any] = {}
+"""Numba's dispatchers of the kernels as other kernels call them, by module and name."""
+
+
 class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have no types
     """The compiled forms of one kernel on disk, by fingerprint and types of arguments.
 
@@ -134,6 +187,9 @@ class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have 
         super().__init__(kernel.py_func)
         self._kernel = kernel
         self._by_fingerprint = False
+        self._is_callee = bool(kernel.targetoptions.get("no_cpython_wrapper"))
+        if self._is_callee:
+            CALLEES[f"{kernel.py_func.__module__}.{kernel.py_func.__qualname__}"] = kernel
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401 - numba's types
         """Return the compiled form for types of arguments, None if there is none."""
@@ -141,11 +197,15 @@ class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have 
         found = super().load_overload(sig, target_context)
         if found is None:
             _say_that_kernels_compile()
+        elif self._is_callee and not any(found.library._shared_module.functions):  # noqa: SLF001
+            _APART[found.fndesc.mangled_name] = self._kernel, found.signature.args
         return found
 
     def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401 - numba's types
         """Store a compiled form."""
         self._find_file()
+        if self._is_callee:
+            keep_apart(self._kernel, data)
         if not isinstance(self._impl.locator, Nowhere):
             super().save_overload(sig, data)
 
@@ -154,7 +214,7 @@ class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have 
         if not self._by_fingerprint:
             function = self._kernel.py_func
             name = self._impl.filename_base.replace(f"-{self._impl.locator.get_disambiguator()}.", ".")
-            if self._kernel.targetoptions.get("no_cpython_wrapper"):
+            if self._is_callee:
                 name = f"{name}.callee"
             stamp, shipped = fingerprint(self._kernel), None
             if folder := decided().folder:
@@ -194,7 +254,7 @@ def fingerprint(kernel: Any) -> str:  # noqa: ANN401 - numba's dispatcher
         called = set(callees(waiting.pop())) - found
         found |= called
         waiting += called
-    return hashlib.sha256("".join(sorted(_own(one)[0] for one in found)).encode()).hexdigest()
+    return hashlib.sha256("".join([FORMAT, *sorted(_own(one)[0] for one in found)]).encode()).hexdigest()
 
 
 def callees(kernel: Any) -> tuple[Any, ...]:  # noqa: ANN401 - numba's dispatcher

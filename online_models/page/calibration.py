@@ -137,6 +137,6 @@ def mix_genres(
         for k in range(pool):
             if bits[k] & bits[c]:
                 gains[k] = -1.0
-    title[:pool] = title[:pool][order]
-    score[:pool] = score[:pool][order]
-    worth[:pool] = worth[:pool][order]
+    titles, scores, worths = title.copy(), score.copy(), worth.copy()
+    for k in range(pool):  # assigning arrays compiles what prints their shapes if these differ: 4 s
+        title[k], score[k], worth[k] = titles[order[k]], scores[order[k]], worths[order[k]]

@@ -81,10 +81,12 @@ def _score_rows(size: int) -> tuple[F4, F4, I4, I4]:
 @jit_no_alloc
 def begin_tests(tested: I4, at: PrequentialScratch) -> None:
     """Clear the working memory if anything is tested."""
-    if np.any(tested):
-        at.score[:] = 0.0
-        at.sparse.near[:] = 0
     at.counted[0] = 0
+    for wanted in tested:
+        if wanted:
+            at.score[:] = 0.0
+            at.sparse.near[:] = 0
+            break
 
 
 @jit_no_alloc
