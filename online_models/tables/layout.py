@@ -1,8 +1,9 @@
-"""Arrays that kernels share, grouped into named tuples: state, batches of events, results, scratch memory.
+"""Arrays that kernels share, in groups: state, batches of events, results, working memory.
 
-Numba compiles named tuples natively: passing one costs microseconds a call and nothing an event. Letters in
-shapes mean the same everywhere: ``T`` titles, ``V`` viewers' slots, ``D`` width of a representation, ``H``
-horizons of ``K`` factors, ``n`` events or viewers of a batch, ``L`` entries of a history or list.
+A group is one argument of a kernel (`online_models.passed_by_pointer`): passing it costs 2 us a call and
+nothing an event. Letters in shapes mean the same everywhere: ``T`` titles, ``V`` viewers' slots, ``D`` width
+of a representation, ``H`` horizons of ``K`` factors, ``n`` events or viewers of a batch, ``L`` entries of a
+history or list.
 """
 
 from typing import Any, NamedTuple

@@ -60,6 +60,58 @@ def test_an_edit_of_what_a_kernel_calls_compiles_it_anew(tmp_path: Path) -> None
     assert run(5) == ["10", "1"]
 
 
+LARGE = """
+from online_models.jit import jit
+
+
+@jit
+def scaled(x):
+    for k in range(7):
+        {steps}
+    return x
+"""
+
+
+FIRST = """
+from online_models.jit import jit
+
+
+@jit
+def first(x):
+    return x
+
+
+first(1), first(1.0), first(True)
+"""
+
+
+def test_what_is_called_apart_is_loaded_or_compiled_first(tmp_path: Path) -> None:
+    """A large callee is no part of its callers: they load it, and compile anew if it is another one."""
+    number, steps = count(), "; ".join(f"x = (x ^ {k}) * (x + {k}) % {9_973 - k}" for k in range(50))
+    (tmp_path / "called.py").write_text(LARGE.format(steps=steps))
+    (tmp_path / "caller.py").write_text(CALLER)
+
+    def import_caller() -> None:
+        sys.path.insert(0, str(tmp_path))
+        importlib.import_module("caller")
+
+    def run() -> list[str]:
+        code, printed = run_in_fork(import_caller, tmp_path / f"{next(number)}.txt")
+        assert code == 0, printed
+        return printed.split()
+
+    expected, misses = run()
+    assert misses == "1"
+    assert run() == [expected, "0"]
+    stored = list(tmp_path.rglob("*called.scaled*callee*"))
+    assert stored
+    for file in stored:
+        file.unlink()
+    (tmp_path / "caller.py").write_text(FIRST + CALLER)
+    assert run() == [expected, "1"], "numba numbers what it compiles: the callee has another name now"
+    assert run() == [expected, "0"]
+
+
 def _modules() -> Iterator[ModuleType]:
     for package in (online_models, streams):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
