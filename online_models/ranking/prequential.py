@@ -185,10 +185,8 @@ def rank_target(
     The rank is inf for a title never watched before.
     """
     t, x = signals.title[o], signals.x[o]
-    depth, fresh = (
-        np.int64(signals.depth[o]),
-        np.int64(signals.session_items[o]),
-    )  # as lists pass them: numba compiles one form
+    # 64 bits, as lists pass them: numba compiles one form
+    depth, fresh = np.int64(signals.depth[o]), np.int64(signals.session_items[o])
     now = signals.at[o]
     if titles.counts[t, 0] == 0:
         ranks[:] = np.inf
@@ -196,7 +194,7 @@ def rank_target(
     represent(titles, viewers, params, v, signals.history[o], depth, fresh, x)
     stamp = next_stamp(work)
     mark_known(viewers, v, work.mark, stamp)
-    streak = viewers.streak_items[v]  # of this event: `begin_signal` has ended a former one
+    streak = np.int64(viewers.streak_items[v])  # of this event: `begin_signal` has ended a former one
     score_titles(titles, params, signals.history[o], depth, fresh, streak, x, at)
     mark_rivals(titles, t, stamp, work, at.rivals)
     for e in range(1, RANKINGS):
