@@ -174,7 +174,7 @@ def _unbox(_: PointerType, value: Any, context: Any) -> Any:  # noqa: ANN401 - n
 
 
 @infer_getattr
-class _Fields(AttributeTemplate):
+class _FieldOfGroup(AttributeTemplate):
     """The type of ``group.name``."""
 
     key = PointerType

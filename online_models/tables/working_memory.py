@@ -10,7 +10,7 @@ P = ParamSpec("P")
 M = TypeVar("M")
 
 
-class _Kept(local, Generic[M]):
+class _Memory(local, Generic[M]):
     """What a thread made last, and of which sizes."""
 
     made: M | None = None
@@ -31,7 +31,7 @@ def kept_by_thread(make: Callable[P, M]) -> Callable[P, M]:
     >>> row(3) is row(3), row(3) is row(4)
     (True, False)
     """
-    kept: _Kept[M] = _Kept()
+    kept: _Memory[M] = _Memory()
 
     def of(*sizes: P.args, **named: P.kwargs) -> M:
         asked = (sizes, named)

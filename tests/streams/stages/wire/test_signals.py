@@ -186,7 +186,9 @@ def test_dictionary_numbers_fit_at_the_limit() -> None:
     said.title[:] = rows[::500]
     said.history[:] = rows.reshape(200, 500)
     heard = _heard(list(pack(said, sender, partition=0, sent=0)), source)
-    together = Signals(*map(np.concatenate, zip(*(batch.signals for batch in heard), strict=True)))
+    together = Signals(
+        *map(np.concatenate, zip(*(batch.signals.as_dict().values() for batch in heard), strict=True))
+    )
     assert [sender.arrays.key[t] for t in said.title] == [source.arrays.key[t] for t in together.title]
     assert (sender.arrays.key[said.history] == source.arrays.key[together.history]).all()
     dense = said.part(slice(126))
