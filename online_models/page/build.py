@@ -4,8 +4,6 @@ A viewer's blended score row is computed once, as for a list (`online_models.ran
 is a selection out of it (`online_models.page.candidates`).
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from online_models.jit import jit, jit_no_alloc
@@ -393,8 +391,7 @@ def pages_of_lists(lists: Lists) -> Pages:
     out = blank_pages(n, 1, length)
     if length:
         out.kind[lists.title[:, 0] >= 0] = TOP_PICKS
-    return replace(
-        out,
+    return out.replace(
         title=lists.title[:, None],
         score=lists.score[:, None],
         reason=lists.reason[:, None],
@@ -439,7 +436,7 @@ def build(
     out = blank_pages(slots.size, config.rows, length, config.categories, config.alerts)
     spec = config.spec(length, now_ms, side.titles.seed)
     if side.shelf_value is not None:
-        spec = replace(spec, prior=spec.prior * side.shelf_value)
+        spec = spec.replace(prior=spec.prior * side.shelf_value)
     arrays, (pools, segments) = index.arrays(), index.pools(side.viewers.arrays, slots, now_ms)
     stated = index.stated_tags(side.viewers.arrays.stated_tags[slots])
     for a, b, rows, shared in side.ranker.blocks(slots, now_ms):

@@ -1,7 +1,6 @@
 """The viewers' side: learns a batch of feedback, and ranks titles for the viewers it touched."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -134,7 +133,7 @@ def without(signals: Signals, rows: Sequence[int]) -> Signals:
         return signals
     action = signals.action.copy()
     action[list(rows)] = Action.NO_OP
-    return replace(signals, action=action)
+    return signals.replace(action=action)
 
 
 def signal_ids(event_id: str, count: int) -> list[str]:
