@@ -85,6 +85,7 @@ def rank_and_score() -> None:
     slots = np.arange(2, dtype=np.int32)
     pages = build(model.viewers, model.catalog_index, slots, 0, 3)
     encode_lists(model.viewers.rank(slots, 0, 3))
+    model.viewers.viewers.arrays.stated_tags[0, 0] = 1  # a list from whole matrices, and one from few
     model.viewers.rank(slots, 0, 3, drawn=1.0)
     shared, first = model.viewers.ranker.prepare(slots, 0).shared, np.zeros(1, np.int32)
     dense = shared.dense[0]

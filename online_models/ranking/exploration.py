@@ -9,7 +9,7 @@ import numpy as np
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.tables.codes import EXPLORED, NOT_DRAWN
 from online_models.tables.hashing import mix
-from online_models.tables.layout import F4, I4, U1, U4, Int, Lists, Shared, Titles, Viewers
+from online_models.tables.layout import F4, I4, U4, Int, Lists, Shared, Titles, Viewers
 
 
 @jit_no_alloc
@@ -33,29 +33,43 @@ def scrambled(lot: int, mine: Int) -> np.uint32:
 
 
 @jit_inline
-def number(lot: int, mine: Int) -> np.float32:
-    """Return a title's random number for the viewer: 24 bits, which float32 holds exactly."""
+def number(lot: int, mine: Int) -> np.int32:
+    """Return a title's random number for the viewer: 24 bits."""
     h = scrambled(lot, mine)
-    return np.float32(np.int32((h ^ (h >> np.uint32(16))) >> np.uint32(8)))
+    return np.int32((h ^ (h >> np.uint32(16))) >> np.uint32(8))
+
+
+@jit_inline
+def number_of(key: Int) -> np.uint32:
+    """Return a viewer's number, with which a title's of the day is mixed."""
+    return np.uint32(mix(key) >> np.uint64(32))
 
 
 @jit_no_alloc
-def draw_one(row: F4, dense: F4, lot: U4, mine: Int, draws: bool) -> tuple[int, int]:
+def draw_one(row: F4, dense: F4, lot: U4, mine: Int) -> tuple[int, Int]:
     """Draw one of the titles that are above -inf in both rows; return it, and the number of candidates.
 
-    If not ``draws``, return no title, and ``NOT_DRAWN`` if there is a candidate. The title of the largest
-    random number is the draw: all are equally likely, in one pass.
+    The title of the largest random number is the draw: all are equally likely. The first pass has no branch,
+    for vector instructions; the second ends where it finds the number.
     """
-    best, title, n = np.float32(-1.0), -1, 0
+    best, n, none = np.int32(-1), np.int32(0), np.int32(-1)
     for t in range(dense.size):
-        if row[t] > -np.inf and dense[t] > -np.inf:
-            if not draws:
-                return -1, NOT_DRAWN
-            n += 1
-            key = number(lot[t], mine)
-            if key > best:
-                best, title = key, t
-    return title, n
+        open_to = (row[t] > -np.inf) & (dense[t] > -np.inf)
+        n += np.int32(open_to)
+        best = max(best, number(lot[t], mine) if open_to else none)
+    for t in range(dense.size):
+        if number(lot[t], mine) == best and row[t] > -np.inf and dense[t] > -np.inf:
+            return t, n
+    return -1, 0
+
+
+@jit_no_alloc
+def is_left(dense: F4, row: F4) -> bool:
+    """Return whether any title is above -inf in both rows."""
+    t = 0
+    while t < dense.size and not (dense[t] > -np.inf and row[t] > -np.inf):
+        t += 1
+    return t < dense.size
 
 
 @jit_inline
@@ -65,13 +79,6 @@ def chance(key: Int, seed: int, day: int) -> float:
     The upper 53 bits of the hash, as many as a float64 holds.
     """
     return np.float64(mix(key ^ mix(np.uint64(seed) ^ np.uint64(day))) >> np.uint64(11)) * 2.0**-53
-
-
-@jit_no_alloc
-def mark_draws(viewers: Viewers, slots: I4, seed: int, day: int, share: float, out: U1) -> None:
-    """Mark the viewers whose lists end in a drawn title, if they are full."""
-    for q in range(slots.size):
-        out[q] = chance(viewers.key[slots[q]], seed, day) < share
 
 
 @jit
@@ -98,12 +105,13 @@ def draw_last(
         for k in range(end + 1):
             rows[q, lists.title[q, k]] = -np.inf
         key, dense = viewers.key[slots[q]], shared.dense[shared.group[q]]
-        draws = chance(key, seed, day) < share
-        mine = np.uint32(mix(key) >> np.uint64(32))
-        if draws and not dealt:
+        if chance(key, seed, day) >= share:
+            lists.drawn[q] = NOT_DRAWN if is_left(dense, rows[q]) else 0
+            continue
+        if not dealt:
             deal(titles, seed, day, lot)
             dealt = True
-        title, lists.drawn[q] = draw_one(rows[q], dense, lot, mine, draws)
+        title, lists.drawn[q] = draw_one(rows[q], dense, lot, number_of(key))
         if title >= 0:
             lists.title[q, end] = title
             lists.score[q, end] = rows[q, title] + dense[title]

@@ -4,12 +4,10 @@ A viewer's list is made in one of two ways, with the same result:
 
 * from a shortlist (`ranking.shortlist`): the product of two vectors is taken for a few titles only;
 * from whole matrices (`ranking.scorer`): all products at once. This serves viewers who stated tags or voted
-  on some, lists whose last title is drawn, and batches in which taste decides so much that the shortlists
-  become long.
+  on some, and batches in which taste decides so much that the shortlists become long.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog
 from online_models.learners.stated_preferences import StatedPreferences
-from online_models.ranking.exploration import draw_last, mark_draws
+from online_models.ranking.exploration import draw_last
 from online_models.ranking.scorer import (
     HAS_STATED,
     TASTE,
@@ -60,7 +58,7 @@ class Prepared(NamedTuple):
 
     def of(self, some: I4) -> "Prepared":
         """Return the same for some of the viewers."""
-        return Prepared(self.x[some], self.any_stated, replace(self.shared, group=self.shared.group[some]))
+        return Prepared(self.x[some], self.any_stated, self.shared.replace(group=self.shared.group[some]))
 
 
 class FurtherExperts(Protocol):
@@ -180,7 +178,7 @@ class ListRanker:
                 self.stated.add_to(block, self._viewers.arrays, slots[a:b])
             if self.further is not None:
                 self.further.add_to(block, slots[a:b], now_ms)
-            yield a, b, block, replace(shared, group=shared.group[a:b])
+            yield a, b, block, shared.replace(group=shared.group[a:b])
 
     def score(self, slot: int, now_ms: int) -> F4:
         """Return the blended score of every title for one viewer: [T], -inf where the guards forbid it."""
@@ -204,10 +202,7 @@ class ListRanker:
     def _from_shortlists(self, request: _Request, prepared: Prepared, out: Lists) -> I4:
         """Make lists from shortlists; return the viewers for whom these do not do, as places in the batch."""
         titles, viewers, (slots, now_ms, drawn) = self._titles, self._viewers.arrays, request
-        apart, draws = np.zeros(slots.size, np.uint8), drawn > 0
-        if draws:
-            mark_draws(viewers, slots, titles.seed, request.day, drawn, apart)
-        apart |= viewers.stated_tags[slots, 0] != 0
+        apart = (viewers.stated_tags[slots, 0] != 0).view(np.uint8)
         if self.further is not None:
             apart |= self.further.concerns(slots)
         x, _, shared = prepared
@@ -222,7 +217,8 @@ class ListRanker:
             norms,
             shared,
             now_ms,
-            draws,
+            titles.seed,
+            drawn,
             at,
             stamp,
             tags,

@@ -12,13 +12,13 @@ multiplied, of 100,000 43; of MovieLens-100K's 1,447, where popularity decides l
 There the product of whole matrices (``ranking.scorer.rank_block``) is faster: ``MAX_SHARE`` decides.
 """
 
-from dataclasses import replace
 from threading import local
 
 import numpy as np
 
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.passed_by_pointer import PassedByPointer
+from online_models.ranking.exploration import chance, deal, draw_one, is_left, number_of
 from online_models.ranking.scorer import (
     add_cowatch,
     explain,
@@ -29,9 +29,22 @@ from online_models.ranking.scorer import (
 from online_models.ranking.tag_table import TagTable
 from online_models.ranking.tag_votes import TagVotes, count_votes
 from online_models.ranking.title_blocks import in_reach, in_reach_of_blocks, keep_best_of_blocks
-from online_models.tables.codes import NOT_DRAWN
+from online_models.tables.codes import EXPLORED, NOT_DRAWN
 from online_models.tables.history import mark_known, recent_items, session_items_at, streak_items_at
-from online_models.tables.layout import F4, I4, U1, CoWatchScratch, Lists, Params, Shared, Titles, Viewers
+from online_models.tables.layout import (
+    DAY_MS,
+    F4,
+    I4,
+    U1,
+    U4,
+    CoWatchScratch,
+    Int,
+    Lists,
+    Params,
+    Shared,
+    Titles,
+    Viewers,
+)
 from online_models.tables.top_k import NO_TITLE, end_list, enter, keep_best
 from online_models.tables.vector_norms import NORM_MARGIN, Norms
 
@@ -62,6 +75,8 @@ class ShortlistScratch(PassedByPointer):
     """[C, H] their scores when they were looked for; NaN first where this batch has not looked yet."""
     blocks: I4
     """[B + 1] working memory."""
+    lot: U4
+    """[T] random numbers of the day (`ranking.exploration.deal`)."""
 
 
 class ShortlistMemory(local):
@@ -82,7 +97,7 @@ class ShortlistMemory(local):
             at, self._stamp = _new_scratch(params.history, size, groups, n, blocks), 0
         elif at.head.shape != (groups, 2 * n) or at.blocks.size != blocks:
             head, best = _heads(groups, n)
-            at = replace(at, head=head, best=best, blocks=np.empty(blocks, np.int32))
+            at = at.replace(head=head, best=best, blocks=np.empty(blocks, np.int32))
         self._at = at
         at.best[:, 0] = np.nan
         if self._stamp + viewers >= _LAST_STAMP:
@@ -101,6 +116,7 @@ def _new_scratch(history: int, size: int, groups: int, n: int, blocks: int) -> S
         np.empty(size + 1, np.int32),
         *_heads(groups, n),
         blocks=np.empty(blocks, np.int32),
+        lot=np.empty(size, np.uint32),
     )
 
 
@@ -215,15 +231,6 @@ def best_of_few(
 
 
 @jit_no_alloc
-def is_left(dense: F4, extra: F4) -> bool:
-    """Return whether any title may be shown that is neither known nor multiplied."""
-    t = 0
-    while t < dense.size and not (dense[t] > -np.inf and extra[t] > -np.inf):
-        t += 1
-    return t < dense.size
-
-
-@jit_no_alloc
 def clear(viewers: Viewers, v: int, head: I4, m: int, less: int, n: int, at: ShortlistScratch) -> None:
     """Set ``extra`` to zero again: only where this viewer's list changed it, not all of it."""
     extra = at.extra
@@ -240,6 +247,49 @@ def clear(viewers: Viewers, v: int, head: I4, m: int, less: int, n: int, at: Sho
 
 
 @jit
+def add_extra(
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    v: int,
+    shared: Shared,
+    group: int,
+    now: int,
+    depth: int,
+    at: ShortlistScratch,
+) -> tuple[int, int]:
+    """Write what is added to ``dense`` for a viewer, with ``depth`` titles in ``at.near.history``.
+
+    Returns the numbers of titles in ``at.near.touched`` and ``at.away.touched``.
+    """
+    m, less, n = 0, 0, max(1, shared.candidates[group] - viewers.known[v])
+    hide_known(viewers, v, at.extra)
+    if params.seeds > 0:
+        w, fresh = shared.weights[group], session_items_at(viewers, params, v, now)
+        streak, backoff = streak_items_at(viewers, params, v, now), shared.backoff
+        m = add_cowatch(titles, params, at.near, depth, fresh, streak, n, w, backoff, at.extra, at.extra)
+        if params.rejection > 0:
+            less = subtract_rejected(titles, viewers, params, v, now, n, at.away, at.extra)
+    return m, less
+
+
+@jit_no_alloc
+def draw_last_of_few(
+    titles: Titles, x: F4, dense: F4, lot: U4, mine: Int, at: ShortlistScratch, lists: Lists, q: int
+) -> None:
+    """Replace the last title of a full list by a drawn one, as `ranking.exploration.draw_last` does."""
+    listed, end = lists.title[q], lists.title.shape[1] - 1
+    for t in listed:
+        at.extra[t] = -np.inf
+    title, lists.drawn[q] = draw_one(at.extra, dense, lot, mine)
+    if title >= 0:
+        s = dense[title] + at.extra[title]
+        for f in range(x.size):
+            s += x[f] * titles.out[title, f]
+        listed[end], lists.score[q, end], lists.reason[q, end] = title, s, EXPLORED
+
+
+@jit
 def rank_shortlists(
     titles: Titles,
     viewers: Viewers,
@@ -249,7 +299,8 @@ def rank_shortlists(
     norms: Norms,
     shared: Shared,
     now: int,
-    draws: bool,
+    seed: int,
+    share: float,
     at: ShortlistScratch,
     stamp: int,
     tags: TagTable,
@@ -261,11 +312,10 @@ def rank_shortlists(
 
     Not of those with a 1 in ``apart`` [n], nor of viewers who voted on tags, who get one; after ``PROBED``
     lists all others get one if whole matrices are faster. ``x`` [n, D] are the representations
-    (``ranking.scorer.look_up``), ``norms`` those of the titles' vectors. If ``draws``, lists of this batch
-    may end in a drawn title, and ``drawn`` of these lists becomes ``NOT_DRAWN``. ``at`` and ``stamp`` are
-    those of `ShortlistMemory.of`.
+    (``ranking.scorer.look_up``), ``norms`` those of the titles' vectors. A ``share`` of the lists ends in a
+    drawn title (``ranking.exploration.draw_last``). ``at`` and ``stamp`` are those of `ShortlistMemory.of`.
     """
-    total, made = 0, 0
+    total, made, day, dealt = 0, 0, now // DAY_MS, False
     for q in range(slots.size):
         if apart[q] or count_votes(viewers, params, slots[q], now, tags, votes):
             apart[q] = 1
@@ -278,18 +328,19 @@ def rank_shortlists(
         dense, head = shared.dense[group], at.head[group]
         find_head(shared, group, at)
         depth = recent_items(viewers, params, v, at.near.history)
-        n = max(1, shared.candidates[group] - viewers.known[v])
-        m, less = 0, 0
-        hide_known(viewers, v, at.extra)
-        if params.seeds > 0:
-            w, fresh = shared.weights[group], session_items_at(viewers, params, v, now)
-            streak, backoff = streak_items_at(viewers, params, v, now), shared.backoff
-            m = add_cowatch(titles, params, at.near, depth, fresh, streak, n, w, backoff, at.extra, at.extra)
-            if params.rejection > 0:
-                less = subtract_rejected(titles, viewers, params, v, now, n, at.away, at.extra)
+        m, less = add_extra(titles, viewers, params, v, shared, group, now, depth, at)
         done, far = best_of_few(titles, x[q], norms, shared, group, m, at, title, out.score[q])
         explain(titles, at.near, min(depth, params.seeds), stamp + q + 1, title, out.reason[q])
-        if draws and title[title.size - 1] >= 0 and (done > title.size or is_left(dense, at.extra)):
-            out.drawn[q] = NOT_DRAWN
+        if share > 0 and title[title.size - 1] >= 0:
+            if chance(viewers.key[v], seed, day) < share:
+                if not dealt:
+                    deal(titles, seed, day, at.lot)
+                    dealt = True
+                # ``extra`` is lost where titles were multiplied: once more, for one list in some
+                clear(viewers, v, head, m, less, far, at)
+                m, less = add_extra(titles, viewers, params, v, shared, group, now, depth, at)
+                draw_last_of_few(titles, x[q], dense, at.lot, number_of(viewers.key[v]), at, out, q)
+            elif done > title.size or is_left(dense, at.extra):
+                out.drawn[q] = NOT_DRAWN
         clear(viewers, v, head, m, less, far, at)
         total += done

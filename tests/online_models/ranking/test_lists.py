@@ -205,3 +205,22 @@ def test_a_length_is_never_less_than_a_vector_s() -> None:
     exact = np.linalg.norm(vectors.astype(np.float64), axis=1)
     assert (out > exact).all()
     assert np.allclose(out, exact, rtol=1e-3)
+
+
+@given(share=st.sampled_from([0.3, 1.0]), gone=st.sampled_from([0.0, 0.5, 0.95]), seed=st.integers(0, 2**16))
+def test_a_drawn_title_is_the_same_one_from_few_products_and_from_all(
+    share: float, gone: float, seed: int
+) -> None:
+    """The same title with the same score, out of as many; and no list is changed by one before it."""
+    side, slots = world(titles=300, viewers=12, gone=gone, seed=seed)
+    side.viewers.arrays.stated_tags[slots] = 0
+    made = side.rank(slots, NOW, 20, drawn=share)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ListRanker, "_from_shortlists", lambda *_: np.arange(slots.size, dtype=np.int32))
+        whole = side.rank(slots, NOW, 20, drawn=share)
+    assert (made.drawn == whole.drawn).all()
+    assert (made.title[:, -1] == whole.title[:, -1])[made.drawn > 0].all()
+    assert np.allclose(made.score, whole.score, atol=NEAR)
+    again = side.rank(slots, NOW, 20, drawn=share)
+    assert (again.title == made.title).all()
+    assert (again.score == made.score).all()
