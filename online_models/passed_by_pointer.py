@@ -139,6 +139,9 @@ others, kept so that their addresses are nobody else's."""
 def _others(forms: tuple[type, bytes], values: tuple[Any, ...]) -> list[tuple[int, int]]:
     """Return the fields that are no arrays: number and place in the block."""
     if forms not in _OTHERS:
+        if any(_is_array(value) and type(value) is not np.ndarray for value in values):
+            msg = "kernels take numpy's own arrays: make one of a derived class with np.asarray"
+            raise ValueError(msg)
         lengths = [1 + value.ndim if isinstance(value, np.ndarray) else 1 for value in values]
         begins = accumulate(lengths, initial=0)
         out = [(k, at) for k, at in enumerate(begins) if k < len(values) and not _is_array(values[k])]

@@ -111,6 +111,12 @@ def test_some_rows() -> None:
     assert some.part(np.array([3, 0])).weight.tolist() == [1.5, 0.0]
 
 
+def test_derived_arrays_are_refused() -> None:
+    """Their memory may be laid out in another way."""
+    with pytest.raises(TypingError, match=r"make one of a derived class with np.asarray"):
+        read(a_group().replace(name=np.zeros(3, np.int32).view(np.recarray)), 0, 0, 0)
+
+
 def test_arrays_with_gaps_are_refused() -> None:
     """Before a kernel reads beside them."""
     with pytest.raises(TypingError, match=r"copy this one with np.ascontiguousarray"):
