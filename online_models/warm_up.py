@@ -35,10 +35,12 @@ from online_models.page.layout import Pages
 from online_models.ranking.kept_scores import score_blocks
 from online_models.ranking.viewer_side import EventColumns, Lists
 from online_models.recommender import Recommender
+from online_models.tables.block_maxima import write_maxima
 from online_models.tables.codes import KINDS
 from online_models.tables.hashing import hash_ids
 from online_models.tables.partition_assignment import partitions_for
 from online_models.tables.titles import TitleTable
+from online_models.tables.vector_norms import Norms, write_norms
 from online_models.tables.viewers import ViewerTable
 from schemas import Artwork, Forget, Title
 
@@ -89,7 +91,11 @@ def rank_and_score() -> None:
     model.viewers.rank(slots, 0, 3, drawn=1.0)
     shared, first = model.viewers.ranker.prepare(slots, 0).shared, np.zeros(1, np.int32)
     dense = shared.dense[0]
-    score_blocks(model.titles.arrays, first, dense, shared.weights[0], 0.0, dense, shared.backoff)
+    most = np.zeros(1, np.float32)
+    score_blocks(model.titles.arrays, first, dense, shared.weights[0], 0.0, dense, shared.backoff, most)
+    write_maxima(dense, most)
+    norms = Norms(dense.copy(), most)
+    write_norms(model.titles.arrays.out[: dense.size], first, norms)
     encode_blank(pages)
 
 

@@ -205,7 +205,6 @@ _build_scratch = kept_by_thread(BuildScratch)
 @jit_no_alloc
 def begin_block(memory: BuildScratch) -> None:
     """Clear what one block leaves to the next: its stamps begin at 1."""
-    memory.work.near[:] = 0
     memory.causes.stamp[:] = 0
     memory.shelves.seen[:] = 0
 
@@ -279,7 +278,7 @@ def build_pages(
             shelves.tags.tagged[0] = 0
         tagged = shelves.tags.tagged[0]
         if deserves and find_alerts(spec, pools.alertable, causes.own, row, tagged, pages, q) > 0:
-            explain(titles, work, liked, q + 1, pages.alert[q], pages.alert_reason[q])
+            explain(titles, work.history, liked, pages.alert[q], pages.alert_reason[q])
         arrange(index, spec, shelves, q + 1, row, drawn, pages, q)
         find_causes(titles, params, work.history, liked, q + 1, pages, q, causes)
         give_reasons(

@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from online_models.config import EXPERTS
 from online_models.jit import jit_no_alloc
-from online_models.passed_by_pointer import PassedByPointer
 from online_models.ranking.scorer import score_shared
 from online_models.ranking.title_blocks import LARGE
-from online_models.tables.block_maxima import SPAN, blocks_in, blocks_of, write_maxima
-from online_models.tables.layout import F4, F8, I4, Titles
+from online_models.tables.block_maxima import SPAN, blocks_in, write_maximum
+from online_models.tables.layout import F4, F8, I4, Shared, Titles
 from online_models.tables.titles import TitleTable
 
-__all__ = ["Code", "KeptScores", "SharedRows", "SharedTerms", "maxima_of"]
+__all__ = ["Code", "KeptScores", "SharedTerms", "blank_shared"]
 
 Code = tuple[int, ...]
 """What makes viewers a group: their traits."""
@@ -33,7 +33,7 @@ MOST_GROUPS = 64
 """Groups that are kept at most: 12 contexts of the blend in five pairs of country and maturity limit."""
 
 
-class SharedTerms(PassedByPointer):
+class SharedTerms(NamedTuple):
     """What decides the shared scores of a group, besides the titles."""
 
     weights: F8
@@ -41,17 +41,8 @@ class SharedTerms(PassedByPointer):
     satisfaction: float
     guard: F4
     """[T] as `Catalog.guard` keeps it: another array where anything has changed."""
-
-
-class SharedRows(NamedTuple):
-    """Shared scores: a group each row."""
-
-    dense: F4
-    """[C, T]"""
-    backoff: F4
-    """[T]"""
-    most: F4
-    """[C, B] maxima of ``dense`` by block."""
+    candidates: int
+    """Titles that the guard allows."""
 
 
 class _Kept(NamedTuple):
@@ -59,41 +50,55 @@ class _Kept(NamedTuple):
 
     row: int
     terms: SharedTerms
+    weights: bytes
+    """Those of the terms, to be compared."""
     prior: int
     """Positives when the derived columns were written."""
     seen: int
     """The newest change of the titles."""
 
-    def is_of(self, terms: SharedTerms, prior: int) -> bool:
-        former = self.terms
-        return (
-            former.guard is terms.guard
-            and former.satisfaction == terms.satisfaction
-            and self.prior == prior
-            and np.array_equal(former.weights, terms.weights)
-        )
+
+@jit_no_alloc
+def score_block(
+    titles: Titles, b: int, guard: F4, w: F8, satisfaction: float, dense: F4, backoff: F4, most: F4
+) -> None:
+    """Write the shared scores of the titles of a block, their backoff, and the largest score."""
+    a, e = b * SPAN, min(b * SPAN + SPAN, dense.size)
+    score_shared(titles.bias[a:e], titles.prior[a:e], guard[a:e], w, satisfaction, dense[a:e], backoff[a:e])
+    write_maximum(dense, b, most)
 
 
 @jit_no_alloc
 def score_blocks(
-    titles: Titles, blocks: I4, guard: F4, w: F8, satisfaction: float, dense: F4, backoff: F4
+    titles: Titles, rows: I4, guard: F4, w: F8, satisfaction: float, dense: F4, backoff: F4, most: F4
 ) -> None:
-    """Write the shared scores of the titles of some blocks, and their backoff."""
-    for b in blocks:
-        a, e = b * SPAN, min(b * SPAN + SPAN, dense.size)
-        score_shared(
-            titles.bias[a:e], titles.prior[a:e], guard[a:e], w, satisfaction, dense[a:e], backoff[a:e]
-        )
+    """Do this for the blocks of some titles, or for all if these are more titles than there are blocks.
+
+    Rows from the size of ``dense`` on are left out. Those of a block that follow each other count once.
+    """
+    last = -1
+    for t in rows[: rows.size if rows.size <= most.size else 0]:
+        if t < dense.size and t // SPAN != last:
+            last = t // SPAN
+            score_block(titles, last, guard, w, satisfaction, dense, backoff, most)
+    for b in range(0 if rows.size <= most.size else most.size):
+        score_block(titles, b, guard, w, satisfaction, dense, backoff, most)
 
 
-def maxima_of(dense: F4) -> F4:
-    """Return the maxima of rows of scores [C, T] by block: [C, B], without blocks of few titles."""
-    size = dense.shape[1]
-    blocks = np.arange(blocks_in(size) if size >= LARGE else 0, dtype=np.int32)
-    most = np.empty((len(dense), blocks.size), np.float32)
-    for row, found in zip(dense, most, strict=True):
-        write_maxima(row, blocks, found)
-    return most
+_NO_GROUP = np.empty(0, np.int32)
+
+
+def blank_shared(groups: int, size: int) -> Shared:
+    """Allocate the scores of so many groups; there are no maxima of blocks of few titles."""
+    return Shared(
+        dense=np.empty((groups, size), np.float32),
+        candidates=np.zeros(groups, np.int32),
+        weights=np.zeros((groups, len(EXPERTS))),
+        backoff=np.empty(size, np.float32),
+        group=_NO_GROUP,
+        pins=np.full((groups, 0, 3), -1, np.int32),
+        most=np.empty((groups, blocks_in(size) if size >= LARGE else 0), np.float32),
+    )
 
 
 class KeptScores:
@@ -108,12 +113,13 @@ class KeptScores:
     def __init__(self, titles: TitleTable) -> None:
         self._titles = titles
         self._kept: OrderedDict[Code, _Kept] = OrderedDict()
-        self._rows = SharedRows(*(np.empty((0, 0), np.float32),) * 3)
+        self._rows = blank_shared(0, 0)
+        self._all: I4 = _NO_GROUP
 
     def __reduce__(self) -> tuple[type["KeptScores"], tuple[Any, ...]]:
         return KeptScores, (self._titles,)  # derived values are no state
 
-    def of(self, groups: Mapping[Code, SharedTerms], size: int) -> tuple[SharedRows, list[int]] | None:
+    def of(self, groups: Mapping[Code, SharedTerms], size: int) -> tuple[Shared, list[int]] | None:
         """Return rows of scores and the row of each group; None where nothing is kept.
 
         Parameters
@@ -128,11 +134,7 @@ class KeptScores:
             return None
         if self._rows.backoff.size != size:
             self._kept.clear()
-            self._rows = SharedRows(
-                np.empty((room, size), np.float32),
-                np.empty(size, np.float32),
-                np.empty((room, blocks_in(size)), np.float32),
-            )
+            self._rows, self._all = blank_shared(room, size), np.arange(size, dtype=np.int32)
         for code in groups:
             if code in self._kept:
                 self._kept.move_to_end(code)
@@ -143,20 +145,32 @@ class KeptScores:
         former = self._kept.get(code)
         changed, seen = self._titles.changes.since(-1 if former is None else former.seen)
         titles = self._titles.arrays  # not before: whoever changes rows marks them afterwards
-        prior = int(titles.size[3])
+        prior, weights, rows = int(titles.size[3]), terms.weights.tobytes(), self._rows
         if former is None:
-            full = len(self._kept) == len(self._rows.dense)
+            full = len(self._kept) == len(rows.dense)
             row = self._kept.popitem(last=False)[1].row if full else len(self._kept)
         else:
             row = former.row
-        dense, backoff, most = self._rows.dense[row], self._rows.backoff, self._rows.most[row]
-        if changed is None or former is None or not former.is_of(terms, prior):
-            blocks = np.arange(most.size, dtype=np.int32)
-        else:
-            blocks = blocks_of(changed[changed < dense.size])
-        if blocks.size:
-            score_blocks(titles, blocks, terms.guard, terms.weights, terms.satisfaction, dense, backoff)
-            write_maxima(dense, blocks, most)
-        self._kept[code] = _Kept(row, terms, prior, seen)
+        if (
+            former is None
+            or former.terms.guard is not terms.guard
+            or former.terms.satisfaction != terms.satisfaction
+            or former.prior != prior
+            or former.weights != weights
+        ):
+            changed, rows.weights[row], rows.candidates[row] = None, terms.weights, terms.candidates
+        if changed is None or changed.size:
+            some = self._all if changed is None else changed
+            score_blocks(
+                titles,
+                some,
+                terms.guard,
+                terms.weights,
+                terms.satisfaction,
+                rows.dense[row],
+                rows.backoff,
+                rows.most[row],
+            )
+        self._kept[code] = _Kept(row, terms, weights, prior, seen)
         self._kept.move_to_end(code)
         return row

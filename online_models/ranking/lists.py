@@ -17,7 +17,6 @@ from online_models.catalog.catalog import Catalog
 from online_models.learners.stated_preferences import StatedPreferences
 from online_models.ranking.exploration import draw_last
 from online_models.ranking.scorer import (
-    HAS_STATED,
     TASTE,
     TRAITS,
     blend_row,
@@ -45,6 +44,7 @@ otherwise), 57 of two (154)."""
 
 
 _MEMORY = ShortlistMemory()
+_NOBODY: I4 = np.empty(0, np.int32)
 
 
 class Prepared(NamedTuple):
@@ -139,7 +139,8 @@ class ListRanker:
             whole = self._from_matrices(request._replace(slots=slots[left]), prepared.of(left), n)
             out.title[left], out.score[left] = whole.title, whole.score
             out.reason[left], out.drawn[left] = whole.reason, whole.drawn
-        self.explain_stated(slots, out.title, out.reason)
+        if prepared.any_stated:
+            self.explain_stated(slots, out.title, out.reason)
         return out
 
     def prepare(self, slots: I4, now_ms: int) -> Prepared:
@@ -148,8 +149,9 @@ class ListRanker:
         x = np.empty((slots.size, titles.config.width), np.float32)
         traits = np.empty((slots.size, TRAITS), np.int32)
         weights = self.blending.in_contexts()
-        look_up(titles.arrays, self._viewers.arrays, titles.params, weights, slots, now_ms, x, traits)
-        return Prepared(x, bool(traits[:, HAS_STATED].any()), self.blending.shared(traits, weights, now_ms))
+        viewers, params = self._viewers.arrays, titles.params
+        any_stated = look_up(titles.arrays, viewers, params, weights, slots, now_ms, x, traits)
+        return Prepared(x, any_stated, self.blending.shared(traits, weights, now_ms))
 
     def blocks(
         self, slots: I4, now_ms: int, prepared: Prepared | None = None
@@ -202,13 +204,15 @@ class ListRanker:
     def _from_shortlists(self, request: _Request, prepared: Prepared, out: Lists) -> I4:
         """Make lists from shortlists; return the viewers for whom these do not do, as places in the batch."""
         titles, viewers, (slots, now_ms, drawn) = self._titles, self._viewers.arrays, request
-        apart = (viewers.stated_tags[slots, 0] != 0).view(np.uint8)
+        apart = np.zeros(slots.size, np.uint8)
+        if prepared.any_stated:
+            apart |= viewers.stated_tags[slots, 0] != 0
         if self.further is not None:
             apart |= self.further.concerns(slots)
-        x, _, shared = prepared
+        x, shared = prepared.x, prepared.shared
         norms, tags = titles.norms.of(titles.arrays.out[: shared.dense.shape[1]]), self.tagged.table()
-        at, stamp = _MEMORY.of(titles.params, shared, out.title.shape[1], slots.size)
-        rank_shortlists(
+        at = _MEMORY.of(titles.params, shared, out.title.shape[1])
+        left = rank_shortlists(
             titles.arrays,
             viewers,
             titles.params,
@@ -220,13 +224,15 @@ class ListRanker:
             titles.seed,
             drawn,
             at,
-            stamp,
             tags,
             new_votes(tags),
             apart,
-            out,
+            out.title,
+            out.score,
+            out.reason,
+            out.drawn,
         )
-        return np.flatnonzero(apart).astype(np.int32)
+        return np.flatnonzero(apart).astype(np.int32) if left else _NOBODY
 
     def _from_matrices(self, request: _Request, prepared: Prepared, n: int) -> Lists:
         """Make lists from the products with all titles."""
@@ -253,8 +259,10 @@ class ListRanker:
 
 
 def _blank(viewers: int, n: int) -> Lists:
+    title = np.empty((viewers, n), np.int32)
+    title.fill(-1)
     return Lists(
-        np.full((viewers, n), -1, np.int32),
+        title,
         np.zeros((viewers, n), np.float32),
         np.zeros((viewers, n), np.uint8),
         np.zeros(viewers, np.int32),

@@ -85,7 +85,6 @@ def begin_tests(tested: I4, at: PrequentialScratch) -> None:
     for wanted in tested:
         if wanted:
             at.score[:] = 0.0
-            at.sparse.near[:] = 0
             break
 
 

@@ -44,7 +44,7 @@ from online_models.tables.layout import (
     Titles,
     Viewers,
 )
-from online_models.tables.prefetch import prefetch_row
+from online_models.tables.prefetch import prefetch, prefetch_row
 from online_models.tables.top_k import least_of, top
 from online_models.tables.working_memory import kept_by_thread
 
@@ -67,7 +67,6 @@ def new_sparse_scratch(history: int, size: int) -> CoWatchScratch:
     return CoWatchScratch(
         np.zeros((size, 2), np.float32),
         np.empty(size + 1, np.int32),
-        np.zeros(size, np.int32),
         np.empty(history, np.int32),
     )
 
@@ -78,13 +77,15 @@ sparse_scratch = kept_by_thread(new_sparse_scratch)
 @jit
 def look_up(
     titles: Titles, viewers: Viewers, params: Params, weights: F8, slots: I4, now: int, x: F4, traits: I4
-) -> None:
+) -> bool:
     """Write the representations of many viewers into ``x`` [n, D], and their traits [n, TRAITS].
+
+    Returns whether any of them stated tags.
 
     Representations are multiplied by the factorization's weight in the viewer's context (``weights``
     [CONTEXTS, EXPERTS]), so that their products with titles are its part of the blend.
     """
-    history = np.empty(params.history, np.int32)
+    history, any_stated = np.empty(params.history, np.int32), False
     for q in range(slots.size):
         v, context = slots[q], context_of(viewers, params, slots[q], now)
         depth, fresh = recent_items(viewers, params, v, history), session_items_at(viewers, params, v, now)
@@ -96,6 +97,8 @@ def look_up(
         traits[q, CONTEXT], traits[q, COLD_START] = context, viewers.positives[v] == 0
         traits[q, DEVICE] = viewers.device[v] * traits[q, COLD_START]
         traits[q, HAS_STATED] = viewers.stated_tags[v, 0] != 0
+        any_stated |= viewers.stated_tags[v, 0] != 0
+    return bool(any_stated)
 
 
 @jit_no_alloc
@@ -110,6 +113,57 @@ def score_shared(bias: F4, prior: F4, guard: F4, w: F8, satisfaction: float, den
         dense[j] = own * bias[j] + trend * prior[j, 0] + watched * prior[j, 1]
         dense[j] += stands * prior[j, SATISFACTION] + guard[j]
         backoff[j] = prior[j, 2]
+
+
+FAR = 1 << 18
+"""Titles from which sums of neighbours are asked for before they are added to: 2 MB, which no near cache
+holds. With 100,000 titles that costs a tenth of the sums; with memory as far as a million titles have it, it
+saves a fifth."""
+
+
+@jit_no_alloc
+def add_neighbours(
+    titles: Titles,
+    params: Params,
+    history: I4,
+    depth: Int,
+    fresh: Int,
+    streak: Int,
+    score: F4,
+    touched: I4,
+) -> int:
+    """Add up the neighbours of the newest titles: s_j = sum_l d**l C[h_l, j] / n_h ** alpha.
+
+    `cowatch` has the rest, and the arguments.
+    """
+    n, size = 0, score.shape[0]
+    short, long = 1.0, 1.0
+    before = params.before_streak if streak > 0 else 1.0
+    steps = min(depth, max(params.seeds, params.long_seeds))
+    # In a loop of their own: between the sums, asking keeps the compiler from making them fast
+    for step in range(steps):
+        prefetch_row(titles.nbr, title_of(history[step]))
+        prefetch_row(titles.nbr_w, title_of(history[step]))
+    for step in range(steps):
+        h, share = title_of(history[step]), share_of(params, history[step], step >= fresh)
+        held = 1.0 if step < streak else before
+        near = np.float32(held * short * share * titles.norm[h] * (step < params.seeds))
+        far = np.float32(long * share * titles.norm[h] * (step < params.long_seeds))
+        for s in range(titles.nbr.shape[1] if size >= FAR else 0):
+            prefetch(score, 2 * np.int64(max(titles.nbr[h, s], 0)))
+        for s in range(titles.nbr.shape[1]):
+            j, w = titles.nbr[h, s], titles.nbr_w[h, s]
+            if w > 0 and 0 <= j < size:
+                # Always written, counted only if new: half of them are, and a branch would be mispredicted. A
+                # product so small that it is 0 makes no title a new one, or it would be counted again
+                touched[n] = j
+                new = (score[j, 0] == 0) & (score[j, 1] == 0)
+                score[j, 0] += near * w
+                score[j, 1] += far * w
+                n += new & ((score[j, 0] != 0) | (score[j, 1] != 0))
+        short *= params.seed_decay
+        long *= params.long_seed_decay
+    return n
 
 
 @jit_no_alloc
@@ -132,31 +186,7 @@ def cowatch(
     number is returned. Neighbours from row T on are left out: a replica may have grown since ``score`` was
     made.
     """
-    n, size = 0, score.shape[0]
-    short, long = 1.0, 1.0
-    before = params.before_streak if streak > 0 else 1.0
-    steps = min(depth, max(params.seeds, params.long_seeds))
-    for step in range(steps):
-        # While the neighbours of one title are added, those of the next one are on their way
-        for ahead in range(step + (step > 0), min(step + 2, steps)):
-            prefetch_row(titles.nbr, title_of(history[ahead]))
-            prefetch_row(titles.nbr_w, title_of(history[ahead]))
-        h, share = title_of(history[step]), share_of(params, history[step], step >= fresh)
-        held = 1.0 if step < streak else before
-        near = np.float32(held * short * share * titles.norm[h] * (step < params.seeds))
-        far = np.float32(long * share * titles.norm[h] * (step < params.long_seeds))
-        for s in range(titles.nbr.shape[1]):
-            j, w = titles.nbr[h, s], titles.nbr_w[h, s]
-            if w > 0 and 0 <= j < size:
-                # Always written, counted only if new: half of them are, and a branch would be mispredicted. A
-                # product so small that it is 0 makes no title a new one, or it would be counted again
-                touched[n] = j
-                new = (score[j, 0] == 0) & (score[j, 1] == 0)
-                score[j, 0] += near * w
-                score[j, 1] += far * w
-                n += new & ((score[j, 0] != 0) | (score[j, 1] != 0))
-        short *= params.seed_decay
-        long *= params.long_seed_decay
+    n: int = add_neighbours(titles, params, history, depth, fresh, streak, score, touched)
     for k in range(n):
         j = touched[k]
         score[j, 0] *= titles.norm[j]
@@ -183,23 +213,26 @@ def add_cowatch(
     Returns the number of titles that it changed; they are the first of ``work.touched``.
     """
     score, touched = work.score, work.touched
-    m: int = cowatch(titles, params, work.history, depth, fresh, streak, score, touched)
-    near, far = np.float32(0.0), np.float32(0.0)
+    m: int = add_neighbours(titles, params, work.history, depth, fresh, streak, score, touched)
+    near_log, far_log, factor = np.empty(m, np.float32), np.empty(m, np.float32), np.empty(m, np.float32)
+    near, far, one, zero = np.float32(0.0), np.float32(0.0), np.float32(1.0), np.float32(0.0)
+    # What is known of a title is far from that of the next one, so it is read once, here
     for k in range(m):
-        if known[touched[k]] > -np.inf:
-            near += score[touched[k], 0]
-            far += score[touched[k], 1]
-    one, zero = np.float32(1.0), np.float32(0.0)
+        j = touched[k]
+        by_norm = titles.norm[j]
+        a, b = score[j, 0] * by_norm, score[j, 1] * by_norm
+        if known[j] > -np.inf:
+            near += a
+            far += b
+        near_log[k], far_log[k], factor[k] = a, b, backoff[j]
+        score[j, 0] = zero
+        score[j, 1] = zero
     by_near = np.float32(n / (params.floor * near)) if near > 0 else zero
     by_far = np.float32(n / (params.floor * far)) if far > 0 else zero
     short, long = np.float32(w[COWATCH]), np.float32(w[COWATCH_LONG])
-    near_log, far_log = np.empty(m, np.float32), np.empty(m, np.float32)
     for k in range(m):
-        j = touched[k]
-        near_log[k] = one + by_near * backoff[j] * score[j, 0]
-        far_log[k] = one + by_far * backoff[j] * score[j, 1]
-        score[j, 0] = zero
-        score[j, 1] = zero
+        near_log[k] = one + by_near * factor[k] * near_log[k]
+        far_log[k] = one + by_far * factor[k] * far_log[k]
     log_all(near_log, m)
     log_all(far_log, m)
     for k in range(m):
@@ -244,26 +277,23 @@ def hide_known(viewers: Viewers, v: int, row: F4) -> None:
 
 
 @jit_no_alloc
-def explain(titles: Titles, work: CoWatchScratch, depth: int, stamp: int, listed: I4, reason: U1) -> None:
-    """Write the reason of each title on a list: near a newest title, taste, or (without a history) the trend.
-
-    ``work.near`` holds the stamp of the last viewer for whom a title was a neighbour, so it is never cleared.
-    """
+def explain(titles: Titles, history: I4, depth: int, listed: I4, reason: U1) -> None:
+    """Write the reason of each title on a list: near a newest title, taste, or the trend (no history)."""
     liked = 0
+    for k in range(listed.size):
+        if listed[k] >= 0:
+            reason[k] = TASTE if depth > 0 else TREND
     for step in range(depth):
-        h = work.history[step]
+        h = history[step]
+        for k in range(listed.size if h >= 0 else 0):
+            found = np.int32(0)  # no early exit: without a branch the loop becomes vector instructions
+            for s in range(titles.nbr.shape[1]):
+                found |= np.int32(titles.nbr[h, s] == listed[k])
+            if found and listed[k] >= 0:  # -1 is an empty place in both
+                reason[k] = CO_WATCH
         liked += h >= 0
-        for s in range(titles.nbr.shape[1] if h >= 0 else 0):
-            j = titles.nbr[h, s]
-            if 0 <= j < work.near.size:
-                work.near[j] = stamp
         if liked == EXPLAINING:
             break
-    for k in range(listed.size):
-        if listed[k] >= 0 and work.near[listed[k]] == stamp:
-            reason[k] = CO_WATCH
-        else:
-            reason[k] = TASTE if depth > 0 else TREND
 
 
 @jit
@@ -281,7 +311,6 @@ def rank_block(
     out: Lists,
 ) -> None:
     """Turn a block's score rows [n, T] (the GEMM) into lists [n, L]."""
-    work.near[:] = 0  # stamps begin at 1
     for q in range(slots.size):
         v, row, group = slots[q], rows[q], shared.group[q]
         depth, n = (
@@ -313,7 +342,7 @@ def rank_block(
         for before in range(max(q - PRECEDING, 0), q):
             least = max(least, least_of(row, dense, out.title[before]))
         top(row, dense, least, out.title[q], out.score[q])
-        explain(titles, work, min(depth, params.seeds), q + 1, out.title[q], out.reason[q])
+        explain(titles, work.history, min(depth, params.seeds), out.title[q], out.reason[q])
 
 
 @jit

@@ -8,7 +8,7 @@ import numpy as np
 from online_models.catalog.catalog import Catalog
 from online_models.config import EXPERTS, BlendConfig
 from online_models.learners.blender import CONTEXTS
-from online_models.ranking.kept_scores import Code, KeptScores, SharedRows, SharedTerms, maxima_of
+from online_models.ranking.kept_scores import Code, KeptScores, SharedTerms, blank_shared
 from online_models.ranking.objectives import objective
 from online_models.ranking.scorer import (
     COLD_START,
@@ -20,6 +20,7 @@ from online_models.ranking.scorer import (
     score_shared,
 )
 from online_models.ranking.segment_boost import SegmentBoost
+from online_models.tables.block_maxima import write_maxima
 from online_models.tables.layout import F8, I4, Shared
 from online_models.tables.titles import TitleTable
 from schemas.experiments import Ranking, Treatment
@@ -149,50 +150,56 @@ class SharedScores:
         """
         codes = list(map(tuple, traits[:, :HAS_STATED].tolist()))
         size = min(len(self._titles), self._titles.arrays.bias.size)
-        satisfaction, groups, allowed = self.satisfaction(), {}, []
+        satisfaction, groups = self.satisfaction(), {}
         for code in dict.fromkeys(codes):
             guard, count = self._catalog.guard(limit=code[LIMIT], country=code[COUNTRY], now_ms=now_ms)
-            groups[code] = SharedTerms(weights[code[CONTEXT]], satisfaction, guard)
-            allowed.append(count)
+            groups[code] = SharedTerms(weights[code[CONTEXT]], satisfaction, guard, count)
         kept = None if self._is_lifted(groups) else self._kept.of(groups, size)
-        (dense, backoff, most), rows = kept or self._scored(groups, size, now_ms)
-        candidates, chosen = np.zeros(len(dense), np.int32), np.zeros((len(dense), len(EXPERTS)))
-        candidates[rows] = allowed
-        chosen[rows] = np.reshape([terms.weights for terms in groups.values()], (-1, len(EXPERTS)))
+        found, rows = kept or self._scored(groups, size, now_ms)
         row_of = dict(zip(groups, rows, strict=True))
         group = np.array([row_of[code] for code in codes], np.int32)
-        return Shared(dense, candidates, chosen, backoff, group, self._pins(row_of, len(dense), now_ms), most)
+        pins = self._pins(row_of, now_ms)
+        if not pins:
+            return found.replace(group=group)
+        return found.replace(group=group, pins=_padded(pins, len(found.dense)))
 
     def _is_lifted(self, groups: Iterable[Code]) -> bool:
         """Whether anything is added to the scores that `KeptScores` does not know of."""
         boosted = self.segment_boost is not None and any(code[COLD_START] for code in groups)
         return boosted or self._treatment is not None
 
-    def _scored(
-        self, groups: Mapping[Code, SharedTerms], size: int, now_ms: int
-    ) -> tuple[SharedRows, list[int]]:
+    def _scored(self, groups: Mapping[Code, SharedTerms], size: int, now_ms: int) -> tuple[Shared, list[int]]:
         """Return the scores of groups, computed from all titles."""
-        titles = self._titles.arrays
-        dense, backoff = np.empty((len(groups), size), np.float32), np.empty(size, np.float32)
-        for row, (code, terms) in zip(dense, groups.items(), strict=True):
+        titles, out = self._titles.arrays, blank_shared(len(groups), size)
+        dense = out.dense
+        for n, (code, terms) in enumerate(groups.items()):
+            row, weights = dense[n], terms.weights
             score_shared(
-                titles.bias, titles.prior, terms.guard, terms.weights, terms.satisfaction, row, backoff
+                titles.bias, titles.prior, terms.guard, weights, terms.satisfaction, row, out.backoff
             )
             if code[COLD_START] and self.segment_boost is not None:
                 lift = self.segment_boost.lift(now_ms, size, country=code[COUNTRY], device=code[DEVICE])
                 row[lift.titles] += lift.more
+            out.weights[n], out.candidates[n] = weights, terms.candidates
         if self._treatment is not None:
             aim = objective(titles, self._catalog, self._treatment, size)
             dense += 0 if aim is None else aim
-        return SharedRows(dense, backoff, maxima_of(dense)), list(range(len(groups)))
+        for row, most in zip(dense, out.most, strict=True):
+            write_maxima(row, most)
+        return out, list(range(len(groups)))
 
-    def _pins(self, row_of: Mapping[Code, int], rows: int, now_ms: int) -> I4:
-        """Return the pinned titles for each group: [C, P, 3]."""
+    def _pins(self, row_of: Mapping[Code, int], now_ms: int) -> dict[int, I4]:
+        """Return the pinned titles of groups that have any, by row."""
         found = {
             row: self._catalog.pins(limit=code[LIMIT], country=code[COUNTRY], now_ms=now_ms)
             for code, row in row_of.items()
         }
-        out = np.full((rows, max(map(len, found.values()), default=0), 3), -1, np.int32)
-        for row, pins in found.items():
-            out[row, : len(pins)] = pins
-        return out
+        return {row: pins for row, pins in found.items() if pins.size}
+
+
+def _padded(pins: Mapping[int, I4], rows: int) -> I4:
+    """Return the pinned titles for each group: [C, P, 3]."""
+    out = np.full((rows, max(map(len, pins.values())), 3), -1, np.int32)
+    for row, some in pins.items():
+        out[row, : len(some)] = some
+    return out

@@ -39,16 +39,15 @@ from online_models.tables.layout import (
     U4,
     CoWatchScratch,
     Int,
-    Lists,
     Params,
     Shared,
     Titles,
     Viewers,
 )
+from online_models.tables.prefetch import prefetch_row
 from online_models.tables.top_k import NO_TITLE, end_list, enter, keep_best
 from online_models.tables.vector_norms import NORM_MARGIN, Norms
 
-_LAST_STAMP = int(np.iinfo(np.int32).max)
 PROBED = 32
 """Viewers of a batch after whom the share of multiplied titles is checked."""
 MAX_SHARE = 0.1
@@ -80,38 +79,33 @@ class ShortlistScratch(PassedByPointer):
 
 
 class ShortlistMemory(local):
-    """Working memory of a thread, kept from batch to batch: of a million titles it is 28 MB of new pages.
+    """Working memory of a thread, kept from batch to batch: of a million titles it is 24 MB of new pages.
 
-    What is zero between viewers is zero between batches, too, and stamps go on.
+    What is zero between viewers is zero between batches, too.
     """
 
     def __init__(self) -> None:
         self._at: ShortlistScratch | None = None
-        self._stamp = 0
 
-    def of(self, params: Params, shared: Shared, n: int, viewers: int) -> tuple[ShortlistScratch, int]:
-        """Return working memory for lists of ``n``, and the number below the stamps of a batch."""
+    def of(self, params: Params, shared: Shared, n: int) -> ShortlistScratch:
+        """Return working memory for lists of ``n``."""
         groups, size = shared.dense.shape
         blocks, at = shared.most.shape[1] + 1, self._at
         if at is None or at.extra.size != size or at.near.history.size != params.history:
-            at, self._stamp = _new_scratch(params.history, size, groups, n, blocks), 0
+            at = _new_scratch(params.history, size, groups, n, blocks)
         elif at.head.shape != (groups, 2 * n) or at.blocks.size != blocks:
             head, best = _heads(groups, n)
             at = at.replace(head=head, best=best, blocks=np.empty(blocks, np.int32))
         self._at = at
         at.best[:, 0] = np.nan
-        if self._stamp + viewers >= _LAST_STAMP:
-            at.near.near[:] = 0
-            self._stamp = 0
-        stamp, self._stamp = self._stamp, self._stamp + viewers
-        return at, stamp
+        return at
 
 
 def _new_scratch(history: int, size: int, groups: int, n: int, blocks: int) -> ShortlistScratch:
     near = new_sparse_scratch(history, size)
     return ShortlistScratch(
         near,
-        CoWatchScratch(near.score, np.empty(size + 1, np.int32), near.near, near.history),
+        CoWatchScratch(near.score, np.empty(size + 1, np.int32), near.history),
         np.zeros(size, np.float32),
         np.empty(size + 1, np.int32),
         *_heads(groups, n),
@@ -275,18 +269,22 @@ def add_extra(
 
 @jit_no_alloc
 def draw_last_of_few(
-    titles: Titles, x: F4, dense: F4, lot: U4, mine: Int, at: ShortlistScratch, lists: Lists, q: int
-) -> None:
-    """Replace the last title of a full list by a drawn one, as `ranking.exploration.draw_last` does."""
-    listed, end = lists.title[q], lists.title.shape[1] - 1
+    titles: Titles, x: F4, dense: F4, mine: Int, at: ShortlistScratch, listed: I4, score: F4, reason: U1
+) -> int:
+    """Replace the last title of a full list by a drawn one, as `ranking.exploration.draw_last` does.
+
+    Returns the number of titles that it was drawn from.
+    """
+    end = listed.size - 1
     for t in listed:
         at.extra[t] = -np.inf
-    title, lists.drawn[q] = draw_one(at.extra, dense, lot, mine)
+    title, drawn = draw_one(at.extra, dense, at.lot, mine)
     if title >= 0:
         s = dense[title] + at.extra[title]
         for f in range(x.size):
             s += x[f] * titles.out[title, f]
-        listed[end], lists.score[q, end], lists.reason[q, end] = title, s, EXPLORED
+        listed[end], score[end], reason[end] = title, s, EXPLORED
+    return int(drawn)
 
 
 @jit
@@ -302,35 +300,41 @@ def rank_shortlists(
     seed: int,
     share: float,
     at: ShortlistScratch,
-    stamp: int,
     tags: TagTable,
     votes: TagVotes,
     apart: U1,
-    out: Lists,
-) -> None:
-    """Make the lists [n, L] of a batch's viewers, as ``ranking.scorer.rank_block`` does.
+    listed: I4,
+    scores: F4,
+    reasons: U1,
+    drawn: I4,
+) -> int:
+    """Make the lists of a batch's viewers, as ``ranking.scorer.rank_block`` does; return how many are left.
 
     Not of those with a 1 in ``apart`` [n], nor of viewers who voted on tags, who get one; after ``PROBED``
     lists all others get one if whole matrices are faster. ``x`` [n, D] are the representations
     (``ranking.scorer.look_up``), ``norms`` those of the titles' vectors. A ``share`` of the lists ends in a
-    drawn title (``ranking.exploration.draw_last``). ``at`` and ``stamp`` are those of `ShortlistMemory.of`.
+    drawn title (``ranking.exploration.draw_last``). The last four are the columns of `tables.layout.Lists`.
     """
-    total, made, day, dealt = 0, 0, now // DAY_MS, False
+    total, made, left, day, dealt = 0, 0, 0, now // DAY_MS, False
     for q in range(slots.size):
         if apart[q] or count_votes(viewers, params, slots[q], now, tags, votes):
             apart[q] = 1
+            left += 1
             continue
         if made == PROBED and total > PROBED * MAX_SHARE * norms.norm.size:
             apart[q:] = 1
-            return
+            return left + slots.size - q
         made += 1
-        v, group, title = slots[q], shared.group[q], out.title[q]
+        v, group, title = slots[q], shared.group[q], listed[q]
         dense, head = shared.dense[group], at.head[group]
         find_head(shared, group, at)
+        for t in head:
+            if t >= 0:
+                prefetch_row(titles.out, t)  # nearly all that are multiplied
         depth = recent_items(viewers, params, v, at.near.history)
         m, less = add_extra(titles, viewers, params, v, shared, group, now, depth, at)
-        done, far = best_of_few(titles, x[q], norms, shared, group, m, at, title, out.score[q])
-        explain(titles, at.near, min(depth, params.seeds), stamp + q + 1, title, out.reason[q])
+        done, far = best_of_few(titles, x[q], norms, shared, group, m, at, title, scores[q])
+        explain(titles, at.near.history, min(depth, params.seeds), title, reasons[q])
         if share > 0 and title[title.size - 1] >= 0:
             if chance(viewers.key[v], seed, day) < share:
                 if not dealt:
@@ -339,8 +343,10 @@ def rank_shortlists(
                 # ``extra`` is lost where titles were multiplied: once more, for one list in some
                 clear(viewers, v, head, m, less, far, at)
                 m, less = add_extra(titles, viewers, params, v, shared, group, now, depth, at)
-                draw_last_of_few(titles, x[q], dense, at.lot, number_of(viewers.key[v]), at, out, q)
+                mine = number_of(viewers.key[v])
+                drawn[q] = draw_last_of_few(titles, x[q], dense, mine, at, title, scores[q], reasons[q])
             elif done > title.size or is_left(dense, at.extra):
-                out.drawn[q] = NOT_DRAWN
+                drawn[q] = NOT_DRAWN
         clear(viewers, v, head, m, less, far, at)
         total += done
+    return left

@@ -3,9 +3,9 @@
 import numpy as np
 
 from online_models.jit import jit_inline, jit_no_alloc
-from online_models.tables.layout import F4, I4, Int
+from online_models.tables.layout import F4, Int
 
-__all__ = ["SPAN", "blocks_in", "blocks_of", "write_maxima"]
+__all__ = ["SPAN", "blocks_in", "write_maxima", "write_maximum"]
 
 SPAN = 64
 """Titles of a block. A block that may have one costs as much as one step of the pass over all titles; with a
@@ -23,17 +23,6 @@ def blocks_in(rows: int) -> int:
     return -(-rows // SPAN)
 
 
-def blocks_of(rows: I4) -> I4:
-    """Return the blocks of rows, each once, in order.
-
-    Examples
-    --------
-    >>> blocks_of(np.array([65, 3, 70], np.int32))
-    array([0, 1], dtype=int32)
-    """
-    return np.flatnonzero(np.bincount(rows // SPAN)).astype(np.int32)
-
-
 @jit_inline
 def in_order(bits: Int) -> np.int32:
     """Map the bits of a float32 to an integer, so that integers are in the order of the floats; and back.
@@ -44,12 +33,18 @@ def in_order(bits: Int) -> np.int32:
     return np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF))
 
 
+@jit_inline
+def write_maximum(values: F4, b: int, out: F4) -> None:
+    """Write the largest of a block of ``values`` [T] into ``out`` [B]."""
+    bits = values.view(np.int32)
+    top = in_order(bits[b * SPAN])
+    for t in range(b * SPAN + 1, min(b * SPAN + SPAN, bits.size)):
+        top = max(top, in_order(bits[t]))
+    out.view(np.int32)[b] = in_order(top)
+
+
 @jit_no_alloc
-def write_maxima(values: F4, blocks: I4, out: F4) -> None:
-    """Write the largest of some blocks of ``values`` [T] into ``out`` [B]."""
-    bits, found = values.view(np.int32), out.view(np.int32)
-    for b in blocks:
-        top = in_order(bits[b * SPAN])
-        for t in range(b * SPAN + 1, min(b * SPAN + SPAN, bits.size)):
-            top = max(top, in_order(bits[t]))
-        found[b] = in_order(top)
+def write_maxima(values: F4, out: F4) -> None:
+    """Write the largest of each block of ``values`` [T] into ``out`` [B]."""
+    for b in range(out.size):
+        write_maximum(values, b, out)

@@ -310,8 +310,6 @@ class CoWatchScratch(PassedByPointer):
     """[T, 2] short and long horizon, side by side in a cache line; zero between viewers."""
     touched: I4
     """[T + 1] titles whose ``score`` is not zero; the spare place lets loops write before they count."""
-    near: I4
-    """[T] stamp of the last viewer whose newest titles have this one as a neighbour."""
     history: I4
     """[L] the viewer's titles, newest first, as in ``Signals.history``."""
 

@@ -6,19 +6,19 @@ are computed anew.
 """
 
 from threading import Lock
-from typing import NamedTuple
 
 import numpy as np
 
-from online_models.jit import jit_no_alloc
-from online_models.tables.block_maxima import blocks_in, blocks_of, write_maxima
+from online_models.jit import jit_inline, jit_no_alloc
+from online_models.passed_by_pointer import PassedByPointer
+from online_models.tables.block_maxima import SPAN, blocks_in, write_maxima, write_maximum
 from online_models.tables.changed_rows import ChangedRows
 from online_models.tables.layout import F4, I4
 
-__all__ = ["NORM_MARGIN", "Norms", "VectorNorms", "write_norms"]
+__all__ = ["NORM_MARGIN", "Norms", "VectorNorms"]
 
 
-class Norms(NamedTuple):
+class Norms(PassedByPointer):
     """Upper bounds of the norms of vectors."""
 
     norm: F4
@@ -70,20 +70,16 @@ class VectorNorms:
                 self._found = Norms(
                     _longer(self._found.norm, size), _longer(self._found.longest, blocks_in(size))
                 )
-            norm, longest = self._found
-            if rows is not None and rows.size == 0 and size <= former:
-                return Norms(norm[:size], longest[: blocks_in(size)])
-            if rows is None:
-                changed = np.arange(size, dtype=np.int32)
-            elif size > former:
-                changed = np.concatenate((rows[rows < former], np.arange(former, size, dtype=np.int32)))
-            else:
-                changed = rows[rows < size]
-            if changed.size:
-                blocks = blocks_of(changed)
-                write_norms(vectors, changed, norm)
-                write_maxima(norm, blocks, longest)
-            return Norms(norm[:size], longest[: blocks_in(size)])
+                if rows is not None:
+                    rows = np.concatenate((rows, np.arange(former, size, dtype=np.int32)))
+            found = self._found
+            if rows is None or rows.size > found.longest.size:
+                write_all_norms(vectors, found)
+            elif rows.size:
+                write_norms(vectors, rows, found)
+            if size < found.norm.size:
+                found = Norms(found.norm[:size], found.longest[: blocks_in(size)])
+            return found
 
 
 def _longer(values: F4, size: int) -> F4:
@@ -94,11 +90,31 @@ NORM_MARGIN = np.float32(1.0001)
 """Factor that makes norms upper bounds: the error of a float32 sum of some hundred products is smaller."""
 
 
+@jit_inline
+def write_norm(vectors: F4, j: int, out: F4) -> None:
+    """Write an upper bound of the norm of a vector into ``out`` [T]."""
+    square = np.float32(0.0)
+    for f in range(vectors.shape[1]):
+        square += vectors[j, f] * vectors[j, f]
+    out[j] = NORM_MARGIN * np.sqrt(square)
+
+
 @jit_no_alloc
-def write_norms(vectors: F4, rows: I4, out: F4) -> None:
-    """Write upper bounds of the norms of some of the vectors [T, D] into ``out`` [T]."""
+def write_norms(vectors: F4, rows: I4, out: Norms) -> None:
+    """Write bounds of some of the vectors [T, D] and the maxima of their blocks; leave out rows from T on."""
     for j in rows:
-        square = np.float32(0.0)
-        for f in range(vectors.shape[1]):
-            square += vectors[j, f] * vectors[j, f]
-        out[j] = NORM_MARGIN * np.sqrt(square)
+        if j < vectors.shape[0]:
+            write_norm(vectors, j, out.norm)
+    last = -1
+    for j in rows:
+        if j < vectors.shape[0] and j // SPAN != last:
+            last = j // SPAN
+            write_maximum(out.norm, last, out.longest)
+
+
+@jit_no_alloc
+def write_all_norms(vectors: F4, out: Norms) -> None:
+    """Write bounds of all vectors [T, D], and the maxima of all blocks."""
+    for j in range(vectors.shape[0]):
+        write_norm(vectors, j, out.norm)
+    write_maxima(out.norm, out.longest)

@@ -70,9 +70,7 @@ def test_kept_scores_follow_whatever_changes(side: ViewerSide) -> None:
             is_right(side)
 
 
-def test_only_blocks_of_changed_titles_are_computed(
-    side: ViewerSide, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_changed_titles_are_computed(side: ViewerSide, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them at first, those of changed titles later, none if nothing has changed."""
     computed: list[list[int]] = []
     score = kept_scores.score_blocks
@@ -87,7 +85,7 @@ def test_only_blocks_of_changed_titles_are_computed(
         if changed:
             side.titles.changes.mark(np.array(changed, np.int32))
         side.blending.shared(is_one, side.blending.in_contexts(), NOW)
-    assert computed == [[0, 1, 2, 3], [1, 3]]
+    assert computed == [[*range(len(side.titles))], [SPAN + 1, 3 * SPAN, SPAN + 7]]
 
 
 def test_the_oldest_group_makes_room_and_a_batch_of_too_many_keeps_none(

@@ -13,9 +13,10 @@ from online_models.ranking.lists import ListRanker
 from online_models.ranking.scorer import hide_known
 from online_models.ranking.shortlist import PROBED
 from online_models.ranking.viewer_side import Lists, ViewerSide
+from online_models.tables.changed_rows import ChangedRows
 from online_models.tables.layout import F4, I4
 from online_models.tables.titles import TitleTable
-from online_models.tables.vector_norms import write_norms
+from online_models.tables.vector_norms import VectorNorms
 from schemas import Rate, Title
 from schemas.catalog import Tags
 from tests.online_models.ranking.random_side import random_side
@@ -200,8 +201,7 @@ def test_a_length_is_never_less_than_a_vector_s() -> None:
     """As no product may be above the bound, however it is summed."""
     rng = np.random.default_rng(1)
     vectors = (rng.normal(0, 1, (1_000, 60)) * 10.0 ** rng.integers(-6, 6, (1_000, 1))).astype(np.float32)
-    out = np.empty(1_000, np.float32)
-    write_norms(vectors, np.arange(1_000, dtype=np.int32), out)
+    out = VectorNorms(ChangedRows()).of(vectors).norm
     exact = np.linalg.norm(vectors.astype(np.float64), axis=1)
     assert (out > exact).all()
     assert np.allclose(out, exact, rtol=1e-3)

@@ -35,7 +35,7 @@ def test_blocks_find_the_titles_that_one_pass_finds(
     spans = blocks_in(titles)
     most, longest = np.empty((2, spans), np.float32), np.empty(spans, np.float32)
     for values, found in ((dense[0], most[0]), (dense[1], most[1]), (norm, longest)):
-        write_maxima(values, np.arange(spans, dtype=np.int32), found)
+        write_maxima(values, found)
     edges = range(0, titles, SPAN)
     assert most.tolist() == [[max(row[a : a + SPAN]) for a in edges] for row in dense.tolist()]
     assert longest.tolist() == [max(norm[a : a + SPAN].tolist()) for a in edges]
@@ -73,7 +73,6 @@ def test_lists_are_the_same_with_blocks_and_without(
 def test_the_head_of_a_former_batch_serves_while_it_is_about_right() -> None:
     """One title that has become better makes no difference; other scores get a head of their own."""
     memory, params, none = ShortlistMemory(), TitleTable(ModelConfig()).params, np.empty((1, 0), np.int32)
-    blocks = np.arange(40, dtype=np.int32)
     dense, most = (
         np.random.default_rng(1).random((1, 40 * SPAN)).astype(np.float32),
         np.empty((1, 40), np.float32),
@@ -81,8 +80,8 @@ def test_the_head_of_a_former_batch_serves_while_it_is_about_right() -> None:
     shared = Shared(dense, none[0], np.zeros((1, 5)), dense[0], none[0], none[None], most)
 
     def head() -> set[int]:
-        write_maxima(dense[0], blocks, most[0])
-        at, _ = memory.of(params, shared, 2, 1)
+        write_maxima(dense[0], most[0])
+        at = memory.of(params, shared, 2)
         find_head(shared, 0, at)
         return set(at.head[0].tolist())
 
@@ -116,8 +115,8 @@ def test_heads_of_former_batches_change_no_list(monkeypatch: pytest.MonkeyPatch)
             assert getattr(made, name).tolist() == getattr(fresh, name).tolist()
 
 
-def test_memory_goes_on_from_batch_to_batch() -> None:
-    """Stamps of a later batch are above those of an earlier one, and begin anew before they overflow."""
+def test_memory_is_kept_from_batch_to_batch() -> None:
+    """Until the number of titles changes."""
     memory, params = ShortlistMemory(), TitleTable(ModelConfig()).params
 
     def shared(titles: int) -> Shared:
@@ -125,11 +124,5 @@ def test_memory_goes_on_from_batch_to_batch() -> None:
         scores, weights = np.zeros((1, titles), np.float32), np.zeros((1, 5))
         return Shared(scores, none[0], weights, scores[0], none[0], none[None], scores[:, :0])
 
-    first, stamp = memory.of(params, shared(9), 5, 100)
-    again, later = memory.of(params, shared(9), 5, 100)
-    assert first.extra is again.extra
-    assert (stamp, later) == (0, 100)
-    again.near.near[3] = 150
-    assert memory.of(params, shared(9), 5, np.iinfo(np.int32).max - 200)[1] == 0
-    assert not again.near.near.any()
-    assert memory.of(params, shared(10), 5, 1)[0].extra.size == 10
+    assert memory.of(params, shared(9), 5).extra is memory.of(params, shared(9), 5).extra
+    assert memory.of(params, shared(10), 5).extra.size == 10
