@@ -1,6 +1,8 @@
 """The catalog: the titles, and their metadata."""
 
 from enum import StrEnum
+from functools import lru_cache
+from sys import intern
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -29,6 +31,12 @@ class TitleKind(StrEnum):
     SERIES = "series"
     """A series as a whole; its episodes are titles of their own."""
     EPISODE = "episode"
+
+
+@lru_cache(1 << 16)
+def _label(kind: str, value: str) -> Label:
+    """Return a tag as text: thousands of titles have one and the same, in memory, too."""
+    return intern(f"{kind}:{value}")
 
 
 class Tags(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -69,7 +77,7 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         [['genre:Drama', 'genre:Crime'], ['mood:dark']]
         """
         kinds = ((kind, getattr(self, kind)) for kind in self.__struct_fields__)
-        return [[f"{kind}:{value}" for value in values] for kind, values in kinds if values]
+        return [[_label(kind, value) for value in values] for kind, values in kinds if values]
 
 
 class Availability(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

@@ -12,6 +12,9 @@ No event reports a reward of trailers: the best-fitting one is named.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
+from sys import intern
 from threading import Lock
 from typing import NamedTuple
 
@@ -52,6 +55,12 @@ class Selection(NamedTuple):
     propensity: float | None = None
     """Probability of the artwork; None: there was no choice."""
     trailer: str | None = None
+
+
+@lru_cache(1 << 15)
+def _as_set(tags: tuple[str, ...]) -> frozenset[str]:
+    """Return tags as a set, the same one for the same tags: a set of its own takes 216 bytes an artwork."""
+    return frozenset(map(intern, tags))
 
 
 class Gallery:
@@ -106,17 +115,22 @@ class Gallery:
         if len(artworks) < 2 and len(trailers) < 2:
             self.withdraw(title_id)
             return
-        names = tuple(one.id for one in artworks)
-        tags = [tag for one in artworks for tag in one.tags] + [tag for one in trailers for tag in one.tags]
-        words = tuple(dict.fromkeys(tags))[:MOST_WORDS]
-        known = frozenset(words)
+        names = tuple([intern(one.id) for one in artworks])
+        tags, trailer_tags = [one.tags for one in artworks], [one.tags for one in trailers]
+        words = tuple(map(intern, dict.fromkeys(chain(*tags, *trailer_tags))))
+        if len(words) > MOST_WORDS:
+            words, dropped = words[:MOST_WORDS], frozenset(words[MOST_WORDS:])
+            tags, trailer_tags = (
+                [tuple([tag for tag in some if tag not in dropped]) for some in each]
+                for each in (tags, trailer_tags)
+            )
         before = self._variants.get(title_id)
         variants = Variants(
             names,
-            tuple(known.intersection(one.tags) for one in artworks),
+            tuple(map(_as_set, tags)),
             tuple(map(name_hash, names)),
-            tuple(one.id for one in trailers),
-            tuple(known.intersection(one.tags) for one in trailers),
+            tuple([intern(one.id) for one in trailers]),
+            tuple(map(_as_set, trailer_tags)),
             words,
         )
         if variants == before:  # a nightly catalog: every selector would hold a copy of its own of each night
@@ -203,17 +217,18 @@ class Gallery:
             (self.features.artwork, variants.tags, tried),
             (self.features.trailer, variants.trailer_tags, True),
         ):
-            masks[row] = 0
+            said = [0] * MOST_VARIANTS
             if matter and len(tags) > 1:
-                masks[row, : len(tags)] = [sum(map(bits.__getitem__, some)) for some in tags]
+                said[: len(tags)] = [sum([bits[tag] for tag in some]) for some in tags]
                 numbered = True
+            masks[row] = said
         self._use_words(row, words if numbered else ())
 
     def _use_words(self, row: int, words: Sequence[str]) -> None:
         """Write the numbers of a title's words in place of the former ones'."""
         former = [number for number in self.features.word[row].tolist() if number >= 0]
-        self.features.word[row] = -1
-        self.features.word[row, : len(words)] = self.words.replace(former, words)
+        numbers = self.words.replace(former, words)
+        self.features.word[row] = numbers + [-1] * (MOST_WORDS - len(numbers))
 
     def _make_row(self, title_id: str) -> None:
         row = self._rows.setdefault(title_id, len(self._rows))

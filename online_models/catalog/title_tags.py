@@ -1,12 +1,14 @@
 """Tags of titles from the catalog, as numbers: growing compressed sparse rows (CSR)."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from sys import intern
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.tables.layout import I4, TagColumns
+from online_models.tables.layout import DAY_MS, I4, TagColumns
 from online_models.tables.numbering import Numbering
 from schemas import Title
 
@@ -27,7 +29,7 @@ def labels_of(title: Title) -> list[str]:
     """
     labels = title.tag_labels()
     if title.release_ms is not None:
-        labels.append(f"{DECADE}:{_released(title.release_ms) // 10 * 10}s")
+        labels.append(intern(f"{DECADE}:{_released(title.release_ms) // 10 * 10}s"))
     return list(dict.fromkeys(labels))
 
 
@@ -39,12 +41,18 @@ def year_of(title: Title) -> list[str]:
     >>> year_of(Title(title_id="t", release_ms=-1)), year_of(Title(title_id="t"))
     (['year:1969'], [])
     """
-    return [] if title.release_ms is None else [f"year:{_released(title.release_ms)}"]
+    return [] if title.release_ms is None else [intern(f"year:{_released(title.release_ms)}")]
 
 
 def _released(release_ms: int) -> int:
     """Return the year of a time."""
-    return int(np.datetime64(release_ms, "ms").astype("datetime64[Y]").astype(int)) + 1970
+    return _year_of(release_ms // DAY_MS)
+
+
+@lru_cache(1 << 15)
+def _year_of(day: int) -> int:
+    """Return the year of a day since 1970: films of a century are released on fewer days than are kept."""
+    return int(np.datetime64(day, "D").astype("datetime64[Y]").astype(int)) + 1970
 
 
 class TitleTags:
@@ -80,7 +88,7 @@ class TitleTags:
     def put(self, row: int, labels: Sequence[str]) -> None:
         """Apply the tags of a row's title (`labels_of`) as its newest record has them."""
         start, length = self._span(row)
-        former: list[int] = self._pool[start : start + length].tolist()
+        former: list[int] = self._pool[start : start + length].tolist() if length else []
         ids = self._numbering.replace(former, labels)
         if former == ids:
             return

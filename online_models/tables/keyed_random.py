@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from online_models.jit import jit
+from online_models.jit import jit, jit_no_alloc
 from online_models.tables.hashing import mix
 from online_models.tables.layout import F4, F8, I4, U8
 
@@ -88,3 +88,10 @@ def fill_keyed(row: F4, seed: int, side: int, key: int, scale: float) -> None:
         state = mix(state)
         # the upper 53 bits as a number in [0, 1)
         row[f] = np.float32(width * (np.float64(state >> np.uint64(11)) * 2.0**-53 - 0.5))
+
+
+@jit_no_alloc
+def fill_keyed_rows(vectors: F4, rows: I4, seed: int, side: int, keys: U8, scale: float) -> None:
+    """Fill some of the vectors [T, D], each by its key (`fill_keyed`)."""
+    for j in rows:
+        fill_keyed(vectors[j], seed, side, keys[j], scale)

@@ -24,7 +24,7 @@ from online_models.tables.changed_rows import MOVED_SHARE, ChangedRows
 from online_models.tables.derived_columns import BACKOFF, count_positives, update_priors
 from online_models.tables.feedback_layout import reward_params
 from online_models.tables.hash_table import KeyIndex
-from online_models.tables.keyed_random import fill_keyed
+from online_models.tables.keyed_random import fill_keyed_rows
 from online_models.tables.layout import F4, I4, I8, TAGS, U8, Params, Titles
 from online_models.tables.rows import TITLE_ROWS
 from online_models.tables.vector_norms import VectorNorms
@@ -466,7 +466,9 @@ class TitleTable:
 
     def _tag_row(self, names: Iterable[str], places: list[int]) -> list[int]:
         """Return the numbers of a title's tags, padded as a row holds them."""
-        numbers = [n for n in (self._tag_number(name, places) for name in names) if n >= 0][:TAGS]
+        known = self._tag_numbers
+        found = [known[name] if name in known else self._tag_number(name, places) for name in names]
+        numbers = [n for n in found if n >= 0][:TAGS]
         return numbers + [-1] * (TAGS - len(numbers))
 
     def _tag_number(self, name: str, places: list[int]) -> int:
@@ -553,9 +555,8 @@ class TitleTable:
             self._in_catalog = np.concatenate((self._in_catalog, more))
         a, scale = self.arrays, self.config.factorization.initial_scale
         a.key[rows] = keys
-        for row in rows.tolist():
-            fill_keyed(a.out[row], self.seed, _OUT, a.key[row], scale)
-            fill_keyed(a.inp[row], self.seed, _INP, a.key[row], scale)
+        fill_keyed_rows(a.out, rows, self.seed, _OUT, a.key, scale)
+        fill_keyed_rows(a.inp, rows, self.seed, _INP, a.key, scale)
         named = list(names) if names is not None else [""] * int(keys.size)
         self.ids.extend([""] * (last - first))
         for row, title_id in zip(rows.tolist(), named, strict=True):
