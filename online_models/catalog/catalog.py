@@ -8,7 +8,7 @@ missing from the catalog may be listed for viewers without a limit only. Titles 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from threading import Lock
 from typing import Any
 
@@ -74,6 +74,12 @@ class _Guards:
     rows: dict[tuple[int, int], tuple[F4, int, I4]] = field(default_factory=dict)
     matched: list[MatchedRule] = field(default_factory=list)
     """Business rules in force."""
+
+
+@lru_cache(4_096)
+def _codes_of(countries: tuple[str, ...]) -> frozenset[int]:
+    """Return the codes of countries: titles are licensed for the same ones by the hundred."""
+    return frozenset(map(country_code, countries))
 
 
 class LabelLog:
@@ -217,7 +223,7 @@ class Catalog:
         with self.lock:
             self._countries.pop(row, None)
             if window.countries:
-                self._countries[row] = frozenset(map(country_code, window.countries))
+                self._countries[row] = _codes_of(window.countries)
             self.tags.put(row, tags)
             self.facts.put(row, title)
             self._version += 1

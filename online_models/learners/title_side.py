@@ -29,7 +29,20 @@ from online_models.learners.tag_vectors import learn_tags, move_tags
 from online_models.tables.derived_columns import count_positives, is_stale, update_prior
 from online_models.tables.hashing import below, fill_shards, mix
 from online_models.tables.history import share_of, title_of
-from online_models.tables.layout import DAY_MS, F8, I4, I8, U8, Int, Params, Real, Scratch, Signals, Titles
+from online_models.tables.layout import (
+    DAY_MS,
+    F8,
+    I4,
+    I8,
+    TAGS,
+    U8,
+    Int,
+    Params,
+    Real,
+    Scratch,
+    Signals,
+    Titles,
+)
 from online_models.tables.prefetch import prefetch, prefetch_row
 from online_models.tables.titles import TitleTable, title_key
 
@@ -72,6 +85,8 @@ def learn_outputs(
     for q in range(n):
         prefetch_row(titles.acc, work.cand[q])
         prefetch(titles.drift, work.cand[q])
+        if params.tag_learning_rate > 0:
+            prefetch(titles.tags, TAGS * work.cand[q])
     softmax_gradient(titles, x, n, work)
     square = np.float32(0.0)
     for f in range(x.size):

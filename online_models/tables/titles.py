@@ -78,8 +78,12 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
     )
 
 
-def empty_titles(config: ModelConfig, capacity: int) -> Titles:
-    """Allocate rows without titles."""
+def empty_titles(config: ModelConfig, capacity: int, *, without_neighbours: bool = True) -> Titles:
+    """Allocate rows without titles.
+
+    Unless ``without_neighbours``, whoever adds a title has to empty its places of neighbours. They are half
+    of a row, and memory of zeros that nobody writes to is not taken from the machine.
+    """
     c, n, h = config, config.cowatch.neighbours, len(config.factorization.horizons)
     return Titles(
         out=np.zeros((capacity, c.width), np.float32),
@@ -88,7 +92,7 @@ def empty_titles(config: ModelConfig, capacity: int) -> Titles:
         acc=np.full((capacity, 2 + h), c.factorization.initial_accumulator, np.float32),
         watches=np.zeros(capacity),
         norm=np.ones(capacity, np.float32),
-        nbr=np.full((capacity, n), -1, np.int32),
+        nbr=np.full((capacity, n), -1, np.int32) if without_neighbours else np.zeros((capacity, n), np.int32),
         nbr_w=np.zeros((capacity, n), np.float32),
         trend=np.zeros((capacity, 3)),
         trend_at=np.zeros(capacity, np.int64),
@@ -554,7 +558,7 @@ class TitleTable:
             more = np.zeros(self.arrays.bias.size - self._in_catalog.size, np.bool_)
             self._in_catalog = np.concatenate((self._in_catalog, more))
         a, scale = self.arrays, self.config.factorization.initial_scale
-        a.key[rows] = keys
+        a.key[rows], a.nbr[rows] = keys, -1
         fill_keyed_rows(a.out, rows, self.seed, _OUT, a.key, scale)
         fill_keyed_rows(a.inp, rows, self.seed, _INP, a.key, scale)
         named = list(names) if names is not None else [""] * int(keys.size)
@@ -572,9 +576,10 @@ class TitleTable:
         return KeyIndex(self.arrays.key, np.flatnonzero(self.arrays.key[: len(self.ids)]).astype(np.int32))
 
     def _allocate(self, capacity: int) -> Titles:
-        grown = empty_titles(self.config, capacity)
+        grown = empty_titles(self.config, capacity, without_neighbours=False)
         if hasattr(self, "arrays"):
             for name in Titles.field_names():
                 former: F4 = getattr(self.arrays, name)
-                getattr(grown, name)[: len(former)] = former
+                used = former[: len(self.ids)] if name in _BY_ROW else former
+                getattr(grown, name)[: len(used)] = used
         return grown
