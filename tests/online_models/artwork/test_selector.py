@@ -15,7 +15,9 @@ def test_many_viewers_at_once_see_what_each_would_alone() -> None:
     """Whatever was cached, learned, replaced or withdrawn in between."""
     rng, words = np.random.default_rng(6), [f"w{n}" for n in range(12)]
     names = [f"t{n}" for n in range(40)]
-    gallery = gallery_of(*(title_of(name, tuple(rng.choice(words, 3, replace=False))) for name in names[:30]))
+    gallery = gallery_of(
+        *(title_of(name, tuple(rng.choice(words, 3, replace=False).tolist())) for name in names[:30])
+    )
     kept, keys = ArtworkSelector(gallery), np.arange(2, 42, dtype=np.uint64)
     for day in range(12):
         liked = [frozenset(rng.choice(words, size).tolist()) for size in rng.integers(0, 8, 5)]
@@ -33,7 +35,7 @@ def test_many_viewers_at_once_see_what_each_would_alone() -> None:
             variants = gallery.variants(names[n])
             if variants is not None:
                 gallery.bandit(names[n]).learn(0, variants.artworks[0], trials=50, wins=25, at_ms=day)
-        gallery.put(names[day], title_of(names[day], tuple(rng.choice(words, 4, replace=False))))
+        gallery.put(names[day], title_of(names[day], tuple(rng.choice(words, 4, replace=False).tolist())))
         gallery.put(names[39 - day], title_of(names[39 - day]))
         gallery.withdraw(names[day + 12])
 

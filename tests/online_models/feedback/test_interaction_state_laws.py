@@ -178,4 +178,4 @@ def test_bounds(events: list[Event]) -> None:
         assert len(set(known)) == len(known)
     never_liked = np.flatnonzero(titles.counts[:size, 0] == 0)
     assert (titles.nbr[never_liked] == -1).all()
-    assert not np.isin(titles.nbr, never_liked[never_liked >= 0]).any()
+    assert not np.isin(titles.nbr[:size], never_liked[never_liked >= 0]).any()
