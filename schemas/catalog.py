@@ -213,4 +213,5 @@ class Title(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         >>> Title(title_id="t1", tags=Tags(genre=("Drama",), mood=("dark",))).tag_labels()
         ['genre:Drama', 'mood:dark']
         """
-        return [label for labels in self.tags.labels_by_kind() for label in labels]
+        tags = self.tags
+        return [_label(kind, value) for kind in tags.__struct_fields__ for value in getattr(tags, kind)]

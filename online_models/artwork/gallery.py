@@ -226,9 +226,12 @@ class Gallery:
 
     def _use_words(self, row: int, words: Sequence[str]) -> None:
         """Write the numbers of a title's words in place of the former ones'."""
-        former = [number for number in self.features.word[row].tolist() if number >= 0]
+        places = self.features.word[row]
+        former = [] if places[0] < 0 else [number for number in places.tolist() if number >= 0]
         numbers = self.words.replace(former, words)
-        self.features.word[row] = numbers + [-1] * (MOST_WORDS - len(numbers))
+        places[: len(numbers)] = numbers
+        if former:
+            places[len(numbers) :] = -1
 
     def _make_row(self, title_id: str) -> None:
         row = self._rows.setdefault(title_id, len(self._rows))

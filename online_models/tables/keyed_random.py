@@ -1,6 +1,7 @@
 """Random numbers that depend on keys alone: the same in every process, whatever was drawn before."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -45,8 +46,9 @@ def draw_key(seed: int, *parts: int) -> int:
     return state
 
 
+@lru_cache(1 << 14)
 def name_hash(arm: str) -> int:
-    """Return the 64-bit FNV-1a hash of an arm's name.
+    """Return the 64-bit FNV-1a hash of an arm's name; names of artworks recur from title to title.
 
     Examples
     --------
