@@ -45,7 +45,7 @@ class SharedTerms(NamedTuple):
     """Titles that the guard allows."""
 
 
-class _Kept(NamedTuple):
+class _KeptRow(NamedTuple):
     """What the scores in a row were computed from."""
 
     row: int
@@ -112,7 +112,7 @@ class KeptScores:
 
     def __init__(self, titles: TitleTable) -> None:
         self._titles = titles
-        self._kept: OrderedDict[Code, _Kept] = OrderedDict()
+        self._kept: OrderedDict[Code, _KeptRow] = OrderedDict()
         self._rows = blank_shared(0, 0)
         self._all: I4 = _NO_GROUP
 
@@ -171,6 +171,6 @@ class KeptScores:
                 rows.backoff,
                 rows.most[row],
             )
-        self._kept[code] = _Kept(row, terms, weights, prior, seen)
+        self._kept[code] = _KeptRow(row, terms, weights, prior, seen)
         self._kept.move_to_end(code)
         return row
