@@ -16,9 +16,10 @@ import numpy as np
 
 from online_models.config import EXPERTS
 from online_models.jit import jit_no_alloc
-from online_models.ranking.scorer import score_shared
+from online_models.learners.blender import FACTORIZATION, POPULARITY, TRENDING
 from online_models.ranking.title_blocks import LARGE
 from online_models.tables.block_maxima import SPAN, blocks_in, write_maximum
+from online_models.tables.derived_columns import SATISFACTION
 from online_models.tables.layout import F4, F8, I4, Shared, Titles
 from online_models.tables.titles import TitleTable
 
@@ -56,6 +57,20 @@ class _KeptRow(NamedTuple):
     """Positives when the derived columns were written."""
     seen: int
     """The newest change of the titles."""
+
+
+@jit_no_alloc
+def score_shared(bias: F4, prior: F4, guard: F4, w: F8, satisfaction: float, dense: F4, backoff: F4) -> None:
+    """Write the scores that do not depend on the viewer, guards and rules included, and the backoff.
+
+    dense_j = w_f b_j + w_t prior_j0 + w_p prior_j1 + satisfaction prior_j3 + guard_j
+    """
+    own, trend, watched = np.float32(w[FACTORIZATION]), np.float32(w[TRENDING]), np.float32(w[POPULARITY])
+    stands = np.float32(satisfaction)
+    for j in range(dense.size):
+        dense[j] = own * bias[j] + trend * prior[j, 0] + watched * prior[j, 1]
+        dense[j] += stands * prior[j, SATISFACTION] + guard[j]
+        backoff[j] = prior[j, 2]
 
 
 @jit_no_alloc

@@ -12,8 +12,6 @@ from online_models.learners.blender import (
     COWATCH,
     COWATCH_LONG,
     FACTORIZATION,
-    POPULARITY,
-    TRENDING,
     context_of,
 )
 from online_models.learners.factorization import represent
@@ -21,7 +19,6 @@ from online_models.ranking.logarithms import log_all
 from online_models.ranking.tag_places import VoteScratch, apply_votes
 from online_models.ranking.tag_table import TagTable
 from online_models.ranking.tag_votes import count_votes
-from online_models.tables.derived_columns import SATISFACTION
 from online_models.tables.feedback_layout import SECOND
 from online_models.tables.history import (
     mark_known,
@@ -99,20 +96,6 @@ def look_up(
         traits[q, HAS_STATED] = viewers.stated_tags[v, 0] != 0
         any_stated |= viewers.stated_tags[v, 0] != 0
     return bool(any_stated)
-
-
-@jit_no_alloc
-def score_shared(bias: F4, prior: F4, guard: F4, w: F8, satisfaction: float, dense: F4, backoff: F4) -> None:
-    """Write the scores that do not depend on the viewer, guards and rules included, and the backoff.
-
-    dense_j = w_f b_j + w_t prior_j0 + w_p prior_j1 + satisfaction prior_j3 + guard_j
-    """
-    own, trend, watched = np.float32(w[FACTORIZATION]), np.float32(w[TRENDING]), np.float32(w[POPULARITY])
-    stands = np.float32(satisfaction)
-    for j in range(dense.size):
-        dense[j] = own * bias[j] + trend * prior[j, 0] + watched * prior[j, 1]
-        dense[j] += stands * prior[j, SATISFACTION] + guard[j]
-        backoff[j] = prior[j, 2]
 
 
 FAR = 1 << 18
@@ -313,32 +296,20 @@ def rank_block(
     """Turn a block's score rows [n, T] (the GEMM) into lists [n, L]."""
     for q in range(slots.size):
         v, row, group = slots[q], rows[q], shared.group[q]
-        depth, n = (
-            recent_items(viewers, params, v, work.history),
-            max(1, shared.candidates[group] - viewers.known[v]),
-        )
+        depth = recent_items(viewers, params, v, work.history)
+        n = max(1, shared.candidates[group] - viewers.known[v])
+        weights, backoff = shared.weights[group], shared.backoff
         hide_known(viewers, v, row)
         if params.seeds > 0:
-            add_cowatch(
-                titles,
-                params,
-                work,
-                depth,
-                session_items_at(viewers, params, v, now),
-                streak_items_at(viewers, params, v, now),
-                n,
-                shared.weights[group],
-                shared.backoff,
-                row,
-                row,
-            )
+            fresh = session_items_at(viewers, params, v, now)
+            streak = streak_items_at(viewers, params, v, now)
+            add_cowatch(titles, params, work, depth, fresh, streak, n, weights, backoff, row, row)
             if params.rejection > 0:
                 subtract_rejected(titles, viewers, params, v, now, n, work, row)
         dense, least = shared.dense[group], np.float32(-np.inf)
         if count_votes(viewers, params, v, now, tags, votes.votes):
             apply_votes(params, tags, dense, row, votes)
-        # The n-th best score is at least the least score here of n titles: most others are then skipped at
-        # once
+        # The n-th best score is at least the least score here of n titles: most others are skipped at once
         for before in range(max(q - PRECEDING, 0), q):
             least = max(least, least_of(row, dense, out.title[before]))
         top(row, dense, least, out.title[q], out.score[q])

@@ -8,7 +8,7 @@ import numpy as np
 from online_models.catalog.catalog import Catalog
 from online_models.config import EXPERTS, BlendConfig
 from online_models.learners.blender import CONTEXTS
-from online_models.ranking.kept_scores import Code, KeptScores, SharedTerms, blank_shared
+from online_models.ranking.kept_scores import Code, KeptScores, SharedTerms, blank_shared, score_shared
 from online_models.ranking.objectives import objective
 from online_models.ranking.scorer import (
     COLD_START,
@@ -17,7 +17,6 @@ from online_models.ranking.scorer import (
     DEVICE,
     HAS_STATED,
     LIMIT,
-    score_shared,
 )
 from online_models.ranking.segment_boost import SegmentBoost
 from online_models.tables.block_maxima import write_maxima
