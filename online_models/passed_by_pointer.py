@@ -88,6 +88,11 @@ class PassedByPointer:
         >>> Two(1, 2).replace(other=3).as_dict()
         {'one': 1, 'other': 3}
         """
+        if not changes.keys() <= self.__dataclass_fields__.keys():
+            msg = (
+                f"{type(self).__name__} has no {', '.join(changes.keys() - self.__dataclass_fields__.keys())}"
+            )
+            raise TypeError(msg)
         out = object.__new__(type(self))
         out.__dict__.update(self.as_dict(), **changes)
         return out

@@ -122,11 +122,6 @@ def blank_signals(n: int, titles: TitleTable) -> Signals:
     )
 
 
-def first_rows(signals: Signals, n: int) -> Signals:
-    """Return the first ``n`` rows."""
-    return signals.part(slice(n))
-
-
 def without(signals: Signals, rows: Sequence[int]) -> Signals:
     """Return signals of which some rows teach titles nothing."""
     if not rows:
@@ -241,7 +236,7 @@ class ViewerSide:
         signals = self._signals_for(feedback)
         titles, work = self.titles.arrays, scratch(self.titles.arrays, self.params)
         n, again = observe(titles, self.viewers.arrays, self.params, feedback, signals, work)
-        return first_rows(signals, n), int(again)
+        return signals.part(slice(n)), int(again)
 
     def observe_tested(self, feedback: Feedback, tested: I4) -> tuple[Signals, F8]:
         """Learn a batch, and rank the titles of the positives marked in ``tested`` first.
@@ -258,7 +253,7 @@ class ViewerSide:
         tags, work = self.ranker.tagged.table(), scratch(titles, self.params)
         at = prequential_scratch(titles, self.params, weights, tags)
         n = observe_tested(titles, viewers, self.params, feedback, signals, tested, work, at, ranks)
-        return first_rows(signals, n), ranks
+        return signals.part(slice(n)), ranks
 
     def rank(self, slots: I4, now_ms: int, n: int, *, drawn: float = 0.0) -> Lists:
         """Return the best ``n`` titles of each viewer (`ListRanker.rank`)."""

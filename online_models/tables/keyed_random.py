@@ -9,7 +9,7 @@ from online_models.jit import jit, jit_no_alloc
 from online_models.tables.hashing import mix
 from online_models.tables.layout import F4, F8, I4, U8
 
-__all__ = ["draw_key", "fill_keyed", "name_hash", "race", "sampled"]
+__all__ = ["draw_key", "fill_keyed", "fill_keyed_rows", "name_hash", "race", "sampled"]
 
 _MASK = (1 << 64) - 1
 

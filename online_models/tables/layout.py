@@ -283,7 +283,7 @@ class TagScratch(PassedByPointer):
 
 
 class Scratch(PassedByPointer):
-    """Scratch memory of learning: one per call, so that threads share nothing."""
+    """Working memory of learning: one for each thread, so that threads share nothing."""
 
     mark: I4
     """[T] the newest stamp of each title: a set of titles that needs no clearing."""
@@ -300,11 +300,11 @@ class Scratch(PassedByPointer):
     into: F4
     """[D] gradient of a representation."""
     tags: TagScratch
-    """Scratch memory of the tag vectors."""
+    """Working memory of the tag vectors."""
 
 
 class CoWatchScratch(PassedByPointer):
-    """Scratch memory of the co-watch expert while it ranks."""
+    """Working memory of the co-watch expert while it ranks."""
 
     score: F4
     """[T, 2] short and long horizon, side by side in a cache line; zero between viewers."""

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -153,7 +152,7 @@ def _population(viewers: int) -> tuple[ZipfEvents, float]:
     table = world.model.viewers.viewers
     before = resident()
     quick = world.model.titles.params
-    world.model.titles.params = replace(quick, negatives=0)  # who they are matters, what they taught does not
+    world.model.titles.params = quick.replace(negatives=0)  # who they are matters, what they taught does not
     for _ in range(PER_VIEWER):
         for start in range(0, viewers, 10 * CHUNK):
             world.learn(world.batch(np.arange(start, min(start + 10 * CHUNK, viewers))))

@@ -1,7 +1,6 @@
 """Both sides in one process: ranks, lists and scores against their definitions."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,7 +102,7 @@ def test_what_many_turn_down_is_ranked_lower(batch: MakeBatch) -> None:
     assert prior[x, 3] == pytest.approx(np.log((3 + 16) / (4 + 20) / 0.8), abs=1e-6)
     assert prior[y, 3] == pytest.approx(np.log((1 + 16) / (1 + 20) / 0.8), abs=1e-6)
     before = model.score("e")["x"]
-    model.titles.params = replace(model.titles.params, satisfaction=3.0)
+    model.titles.params = model.titles.params.replace(satisfaction=3.0)
     assert model.score("e")["x"] - before == pytest.approx(1.5 * prior[x, 3], abs=1e-5)
 
 

@@ -1,7 +1,5 @@
 """Two sides that meet only in signals and packed rows do what one process does."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -59,8 +57,8 @@ class Apart:
             table = side.titles
             table.intern(batch.titles)
             theirs = table.by_key(self.replica.arrays.key[: len(self.replica)])
-            mine = replace(
-                signals, title=theirs[signals.title], history=theirs[signals.history].astype(np.int32)
+            mine = signals.replace(
+                title=theirs[signals.title], history=theirs[signals.history].astype(np.int32)
             )
             side.absorb(mine)
             rows = side.take_changed()
