@@ -36,6 +36,11 @@ from tests.parallel import is_fork, shared_folder, switch
 from tests.waiting import PATIENCE_S
 from tests.warm_processes import WarmProcess, fork_server, server
 
+SLOW_TIMEOUT_S = 900
+"""Longest time of a slow test. Two kills on a real Kafka take 52 s alone, and took 300 beside seven others.
+
+What such a test waits for has limits of its own, which say what did not happen."""
+
 REQUIRE_KAFKA, NIGHTLY = switch("REQUIRE_KAFKA"), switch("NIGHTLY")
 
 sessions.STOP_S = PATIENCE_S
@@ -70,6 +75,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kafka)
         if "embedded" in asked:
             item.add_marker(pytest.mark.embedded)
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT_S))
 
 
 def pytest_collection() -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest._io import TerminalWriter
 
 Group = list[pytest.Item]
 
@@ -179,6 +180,7 @@ def _settle(config: pytest.Config, number: int, processes: int) -> None:
     A port is free until its user listens: two processes that look in one range can choose the same one.
     """
     config.pluginmanager.unregister(name="terminalreporter")
+    config.get_terminal_writer = lambda: TerminalWriter(sys.stderr)  # type: ignore[method-assign]  # of timeouts
     capture = config.pluginmanager.getplugin("capturemanager")
     capture.stop_global_capturing()  # the files that it writes to are those of the first process
     capture.start_global_capturing()
