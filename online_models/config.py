@@ -53,6 +53,9 @@ HalfLife = Annotated[float, Ge(_LEAST), Le(1e12)]
 def check_bounds(config: Any) -> None:  # noqa: ANN401 - any dataclass
     """Check the numbers of a configuration, and of those within it, against the bounds of their annotations.
 
+    An integer given for a float becomes one: kernels compile anew for another type, and 0 is not another
+    configuration than 0.0 (`ModelConfig.fingerprint`).
+
     Parameters
     ----------
     config
@@ -70,10 +73,12 @@ def check_bounds(config: Any) -> None:  # noqa: ANN401 - any dataclass
     Traceback (most recent call last):
     online_models.errors.InvalidConfigError: factors = 0 is outside 1..256
     """
-    for name, own, of_elements in _bounds(type(config)):  # type: ignore[arg-type]
+    for name, kind, own, of_elements in _bounds(type(config)):  # type: ignore[arg-type]
         value = getattr(config, name)
         if is_dataclass(value):
             check_bounds(value)
+        if kind is float and isinstance(value, int):
+            object.__setattr__(config, name, float(value))
         _check(name, value, own)
         for one in value if of_elements else ():
             _check(name, one, of_elements)
@@ -104,13 +109,14 @@ def _check(name: str, value: Any, bounds: Annotations) -> None:  # noqa: ANN401 
 
 
 @cache
-def _bounds(config: type[Any]) -> tuple[tuple[str, Annotations, Annotations], ...]:
-    """Return the name of each field of a dataclass, its own annotations, and those of its elements."""
+def _bounds(config: type[Any]) -> tuple[tuple[str, Any, Annotations, Annotations], ...]:
+    """Return the name of each field of a dataclass, its type and annotations, and those of its elements."""
     found = []
     for name, hint in get_type_hints(config, include_extras=True).items():
         own = getattr(hint, "__metadata__", ())
-        elements = get_args(get_args(hint)[0] if own else hint)
-        found.append((name, own, getattr(elements[0], "__metadata__", ()) if elements else ()))
+        kind = get_args(hint)[0] if own else hint
+        elements = get_args(kind)
+        found.append((name, kind, own, getattr(elements[0], "__metadata__", ()) if elements else ()))
     return tuple(found)
 
 

@@ -13,8 +13,10 @@ and in the wheel, files are named by module and function and by no path, so that
 machine.
 """
 
+import fcntl
 import functools
 import hashlib
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +121,15 @@ class CacheFile(_CacheFile):  # type: ignore[misc] # numba's methods have no typ
         """Return the compiled form for a key, None if there is none."""
         found = self._shipped.load(key) if self._shipped else None
         return super().load(key) if found is None else found
+
+    def save(self, key: Any, data: Any) -> None:  # noqa: ANN401 - numba's
+        """Store a compiled form while no other process does: two that number files at once mix forms up."""
+        folder = os.open(self._cache_path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            super().save(key, data)
+        finally:
+            os.close(folder)
 
     def _load_index(self) -> dict[Any, Any]:
         try:

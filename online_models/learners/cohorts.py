@@ -106,10 +106,8 @@ class CohortTable:
 
     def learn(self, taste: F4, title: int, weight: float, at_ms: int) -> int:
         """Learn that a viewer of a taste watched a title; return their cohort, -1 where there is none."""
-        c = assign(self.arrays, taste, self.config.memory)
-        if c >= 0 and title >= 0 and 0 < weight < np.inf:
-            count(self.arrays, c, title, float(weight), at_ms, self._half_life_ms)
-        return int(c)
+        memory, half_life_ms = self.config.memory, self._half_life_ms
+        return int(learn_one(self.arrays, taste, title, float(weight), at_ms, memory, half_life_ms))
 
     def absorb(self, signals: Signals, positive: int) -> None:
         """Learn the positives among signals: rows whose action is ``positive``.
@@ -269,10 +267,13 @@ def nearest(cohorts: CohortArrays, taste: F4) -> int:
 def assign(cohorts: CohortArrays, taste: F4, memory: float) -> int:
     """Return the cohort of a taste vector, and move its centre; -1 for a vector that is not finite."""
     c: int = nearest(cohorts, taste)
-    if not np.isfinite(taste).all():
-        return c
+    is_centre = c >= 0
+    for f in range(taste.size):
+        if not np.isfinite(taste[f]):
+            return c
+        is_centre = is_centre and cohorts.centre[c, f] == taste[f]
     mass, free = cohorts.mass, int(np.argmin(cohorts.mass))
-    if mass[free] == 0 and (c < 0 or (cohorts.centre[c] != taste).any()):
+    if mass[free] == 0 and not is_centre:
         c = free
     cohorts.seen[0] += 1
     due = mass[free] > 0 and cohorts.seen[0] % max(1, int(memory) // CHECKS) == 0
@@ -292,7 +293,7 @@ def assign(cohorts: CohortArrays, taste: F4, memory: float) -> int:
 @jit
 def count(cohorts: CohortArrays, c: int, title: int, weight: float, at: int, half_life_ms: float) -> None:
     """Count a watch of weight > 0 by a cohort; a late one counts what it would have decayed to."""
-    if not cohorts.watched.any():
+    if cohorts.watched.max() == 0.0:
         cohorts.times[:] = at
     doublings = (at - cohorts.times[0]) / half_life_ms
     if doublings > MOST_DOUBLINGS:
@@ -319,17 +320,26 @@ def count(cohorts: CohortArrays, c: int, title: int, weight: float, at: int, hal
 
 
 @jit
+def learn_one(
+    cohorts: CohortArrays, taste: F4, title: int, weight: float, at: int, memory: float, half_life_ms: float
+) -> int:
+    """Learn that a viewer of a taste watched a title; return their cohort, -1 where there is none."""
+    c: int = assign(cohorts, taste, memory)
+    if c >= 0 and title >= 0 and 0.0 < weight < np.inf:
+        count(cohorts, c, title, weight, at, half_life_ms)
+    return c
+
+
+@jit
 def absorb(
     cohorts: CohortArrays, signals: Signals, positive: int, memory: float, half_life_ms: float
 ) -> None:
     """Learn the positives among signals: the taste vector is the last part of each one's x."""
     cut = signals.x.shape[1] - cohorts.centre.shape[1]
     for n in range(signals.title.size):
-        weight = float(signals.weight[n])
         if signals.action[n] == positive:
-            c = assign(cohorts, signals.x[n][cut:], memory)
-            if c >= 0 and signals.title[n] >= 0 and 0.0 < weight < np.inf:
-                count(cohorts, c, signals.title[n], weight, signals.at[n], half_life_ms)
+            taste, title, weight = signals.x[n][cut:], int(signals.title[n]), float(signals.weight[n])
+            learn_one(cohorts, taste, title, weight, signals.at[n], memory, half_life_ms)
 
 
 @jit

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig, TrendingConfig
+from online_models.config import BlendConfig, CoWatchConfig, FactorizationConfig, ModelConfig, TrendingConfig
 from online_models.errors import InvalidConfigError, ModelError
 
 
@@ -41,6 +41,17 @@ def test_fingerprint_is_the_same_everywhere() -> None:
     env = {"PYTHONHASHSEED": "123"}
     run = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == config.fingerprint()
+
+
+def test_an_integer_for_a_float_is_no_other_configuration() -> None:
+    """Else the kernels would compile anew, and a worker refuse its state."""
+    given = ModelConfig(blend=BlendConfig(dislike=0), publish_drift=0)
+    assert given.fingerprint() == ModelConfig(blend=BlendConfig(dislike=0.0), publish_drift=0.0).fingerprint()
+    assert [type(one) for one in (given.blend.dislike, given.publish_drift, given.viewer_slots)] == [
+        float,
+        float,
+        int,
+    ]
 
 
 def test_configuration_needs_no_compiler() -> None:
