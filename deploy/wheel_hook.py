@@ -47,7 +47,8 @@ class KernelsHook(BuildHookInterface):
 def compile_into(folder: Path, sources: Path) -> None:
     """Compile the kernels of a source tree into a folder; they do not depend on where either of them is."""
     sys.path.insert(0, str(sources))
-    from online_models.shipped_kernels import BASELINE, missing_features  # noqa: PLC0415 - now it is found
+    from online_models.kernel_cache import LOCK  # noqa: PLC0415 - now it is found
+    from online_models.shipped_kernels import BASELINE, missing_features  # noqa: PLC0415
 
     if missing := missing_features():  # compiling calls each kernel once
         msg = f"this processor has no {', '.join(missing)}: build without {SWITCH}, or on {BASELINE}"
@@ -59,6 +60,8 @@ def compile_into(folder: Path, sources: Path) -> None:
         [sys.executable, "-c", COMPILE.format(folder=str(folder))],
         env=os.environ | target | where, cwd=sources, check=True,
     )  # fmt: skip
+    for lock in folder.rglob(LOCK):
+        lock.unlink()
 
 
 def requirements() -> list[str]:

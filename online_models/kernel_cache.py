@@ -16,7 +16,6 @@ machine.
 import fcntl
 import functools
 import hashlib
-import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,12 +123,9 @@ class CacheFile(_CacheFile):  # type: ignore[misc] # numba's methods have no typ
 
     def save(self, key: Any, data: Any) -> None:  # noqa: ANN401 - numba's
         """Store a compiled form while no other process does: two that number files at once mix forms up."""
-        folder = os.open(self._cache_path, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+        with Path(self._cache_path, LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             super().save(key, data)
-        finally:
-            os.close(folder)
 
     def _load_index(self) -> dict[Any, Any]:
         try:
@@ -138,6 +134,9 @@ class CacheFile(_CacheFile):  # type: ignore[misc] # numba's methods have no typ
             return {}
         return found
 
+
+LOCK = "kernels.lock"
+"""File in each folder of compiled forms that is locked while one is stored."""
 
 FORMAT = "2"
 """Version of what is stored of a compiled form: since 2 the kernels that it calls apart."""

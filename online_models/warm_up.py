@@ -185,7 +185,7 @@ STEPS: Mapping[str, Callable[[], object]] = {
     "choose artwork": choose_artwork,
     "pack and restore": pack_and_restore,
 }
-"""The steps by name, those that compile longest first: together they call every kernel that a worker calls."""
+"""The steps by name, the longest to compile first: together they call every kernel that a worker calls."""
 EVALUATION_STEPS: Mapping[str, Callable[[], object]] = {
     "baselines": rank_by_baselines,
     "test, then learn": test_then_learn,

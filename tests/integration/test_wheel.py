@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from online_models.kernel_cache import LOCK
 from online_models.shipped_kernels import BASELINE, missing_features
 from tests.readmes import ROOT
 
@@ -78,6 +79,7 @@ def test_the_wheel_has_every_file_of_the_packages(wheel: Path) -> None:
         differ = [name for name in known if archive.read(name) != (ROOT / name).read_bytes()]
         assert differ == [], "the wheel is of another tree: run `make dist`"
         assert any(name.startswith(KERNELS) and name.endswith(".nbc") for name in names)
+        assert not any(name.endswith(LOCK) for name in names)
         (metadata,) = (name for name in names if name.endswith("dist-info/METADATA"))
         assert re.search(r"^Requires-Dist: numba==", archive.read(metadata).decode(), re.MULTILINE)
     assert not wheel.name.endswith("-any.whl")
