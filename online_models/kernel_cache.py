@@ -23,10 +23,10 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, Self
 
 import numpy as np
-from llvmlite.binding import parse_assembly
 from numba.core import caching, config, types
 from numba.core.dispatcher import Dispatcher
 
+from online_models.called_apart import add_callee, called_apart, is_there, keep_apart, note_form
 from online_models.shipped_kernels import decided
 
 __all__ = ["KernelCache", "KernelsCompileWarning", "callees", "fingerprint"]
@@ -141,46 +141,6 @@ LOCK = "kernels.lock"
 FORMAT = "2"
 """Version of what is stored of a compiled form: since 2 the kernels that it calls apart."""
 
-LARGE = 100
-"""Instructions from which a kernel's machine code is not copied into the kernels that call it. LLVM inlines
-only shorter functions, and would optimize and translate the copy once more for each of its callers."""
-
-_APART: dict[str, tuple[Any, Any]] = {}
-"""Kernels that are called apart, and the types of their arguments, by the name of the function."""
-
-
-def keep_apart(kernel: Any, form: Any) -> None:  # noqa: ANN401 - numba's
-    """Let callers of a compiled form call its function where it is, if it is large."""
-    library, name = form.library, form.fndesc.mangled_name
-    blocks = library.get_function(name).blocks
-    if not form.fndesc.inline and sum(1 for block in blocks for _ in block.instructions) >= LARGE:
-        # What numba links into callers: with nothing in it, a call remains that the engine resolves
-        library._shared_module = parse_assembly("")  # noqa: SLF001
-        _APART[name] = kernel, form.signature.args
-
-
-def called_apart(form: Any) -> list[tuple[str, str, Any, str]]:  # noqa: ANN401 - numba's
-    """Return the kernels that a compiled form calls apart: module, name, types of arguments, function."""
-    names = (function.name for function in form.library._final_module.functions if function.is_declaration)  # noqa: SLF001
-    return [
-        (kernel.py_func.__module__, kernel.py_func.__qualname__, args, name)
-        for name in names
-        if name in _APART
-        for kernel, args in (_APART[name],)
-    ]
-
-
-def is_there(called: tuple[str, str, Any, str]) -> bool:
-    """Load or compile a kernel that another one calls apart; return whether its function has this name."""
-    module, name, args, function = called
-    callee = CALLEES[f"{module}.{name}"]
-    callee.compile(args)
-    return bool(callee.overloads[args].fndesc.mangled_name == function)
-
-
-CALLEES: dict[str, Any] = {}
-"""Numba's dispatchers of the kernels as other kernels call them, by module and name."""
-
 
 class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have no types
     """The compiled forms of one kernel on disk, by fingerprint and types of arguments.
@@ -199,7 +159,7 @@ class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have 
         self._by_fingerprint = False
         self._is_callee = bool(kernel.targetoptions.get("no_cpython_wrapper"))
         if self._is_callee:
-            CALLEES[f"{kernel.py_func.__module__}.{kernel.py_func.__qualname__}"] = kernel
+            add_callee(kernel)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401 - numba's types
         """Return the compiled form for types of arguments, None if there is none."""
@@ -207,15 +167,16 @@ class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have 
         found = super().load_overload(sig, target_context)
         if found is None:
             _say_that_kernels_compile()
-        elif self._is_callee and not any(found.library._shared_module.functions):  # noqa: SLF001
-            _APART[found.fndesc.mangled_name] = self._kernel, found.signature.args
+        elif self._is_callee:
+            note_form(self._kernel, found)
         return found
 
     def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401 - numba's types
         """Store a compiled form."""
         self._find_file()
         if self._is_callee:
-            keep_apart(self._kernel, data)
+            keep_apart(data)
+            note_form(self._kernel, data)
         if not isinstance(self._impl.locator, Nowhere):
             super().save_overload(sig, data)
 
