@@ -126,12 +126,15 @@ def logging_as_it_was() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def warm_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start workers warm in tests that need no real Kafka and are not about starting (`cold`)."""
-    if request.node.get_closest_marker("kafka") or request.node.get_closest_marker("cold"):
+    """Start workers warm in tests that are not about starting (`cold`)."""
+    if request.node.get_closest_marker("cold"):
         return
 
     def spawn(self: sessions.WorkerProcess, environment: dict[str, str]) -> WarmProcess:
-        return WarmProcess(_warm_server(request.config), self.command[3:], environment, self.log)
+        _, _, module, *words = self.command
+        program = "streams.__main__:run" if module == "streams" else f"{module}:main"
+        server = _warm_server(request.config)
+        return WarmProcess(server, words, environment, self.log, program=program)
 
     monkeypatch.setattr(sessions.WorkerProcess, "_spawn", spawn)
 

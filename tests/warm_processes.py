@@ -1,11 +1,11 @@
 """Processes of the product that start warm: forked from one that has imported all of it and run each kernel.
 
 A worker takes three seconds of CPU to start (imports 1.6, loading compiled kernels 1.1, by `time`), and the
-tests without a real Kafka start some twenty. The first process of a parallel run has done both when it has
+tests start hundreds. The first process of a parallel run has done both when it has
 collected the tests, and forks one that waits for requests (`fork_server`); a run in one process starts
 `python -m tests.warm_processes`. It has no threads, no clients and no open files of the product, so a fork
-of it is where ``python -m streams`` is after its imports. Tests on a real Kafka, and tests of starting
-itself (`cold`), start real processes.
+of it is where ``python -m streams`` is after its imports. Tests of starting itself (`cold`), of the first
+hour and of supervised processes start real ones, and so does `python -m tests.chaos`.
 """
 
 import fcntl

@@ -6,8 +6,6 @@ import re
 import shutil
 import signal
 import struct
-import subprocess
-import sys
 import time
 import urllib.request
 import zlib
@@ -24,12 +22,14 @@ from streams.kafka.clients import Message, NewTopic, TopicPartition, admin, cons
 from streams.kafka.topics import await_leaders
 from streams.ops.runs.worker_process import free_port
 from streams.telemetry.metrics import Exposition
+from tests.conftest import Nearline
 from tests.integration.committed import AT_ONCE, committed
 from tests.waiting import PATIENCE_S
+from tests.warm_processes import WarmProcess
 
 ROW = struct.Struct("<qI")
 PARTITIONS = 4
-TOY = Path(__file__).with_name("toy_worker.py")
+TOY = "tests.integration.toy_worker:main"
 
 
 @dataclass
@@ -40,10 +40,12 @@ class Arena:
     prefix: str
     folder: Path
     rng: random.Random
+    nearline: Nearline
+    """Starts processes."""
     orders: dict[str, Any] = field(default_factory=dict)
     """What every worker of this test is told, see `toy_worker.Orders`."""
     sent: int = 0
-    workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+    workers: dict[int, WarmProcess] = field(default_factory=dict)
     began: dict[int, int] = field(default_factory=dict)
     """Length of a worker's log when its present life began."""
     ports: dict[int, int] = field(default_factory=dict)
@@ -69,7 +71,7 @@ class Arena:
             future.result(30)
         await_leaders(client, [topic.topic for topic in topics])
 
-    def start(self, worker: int, **orders: Any) -> subprocess.Popen[bytes]:
+    def start(self, worker: int, **orders: Any) -> WarmProcess:
         """Start a worker with its own state folder; it keeps the folder over restarts."""
         folder = self.folder / f"w{worker}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -82,11 +84,9 @@ class Arena:
             **self.orders,
             **orders,
         }
-        with (folder / "log").open("ab") as log:
-            self.began[worker] = log.tell()
-            self.workers[worker] = subprocess.Popen(
-                [sys.executable, str(TOY), json.dumps(order)], stdout=log, stderr=log
-            )
+        log = folder / "log"
+        self.began[worker] = log.stat().st_size if log.exists() else 0
+        self.workers[worker] = self.nearline(json.dumps(order), log=log, program=TOY)
         return self.workers[worker]
 
     def log(self, worker: int, begin: int = 0) -> str:

@@ -10,18 +10,18 @@ import pytest
 from streams.config.settings import Settings
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.runs.worker_process import cluster_port
-from tests.conftest import run_cluster
+from tests.conftest import Nearline, run_cluster
 from tests.integration.arena import Arena
 
 
 @pytest.mark.slow
 @pytest.mark.kafka
 @pytest.mark.nightly
-def test_disk_of_the_broker_full(topic_prefix: str, tmp_path: Path) -> None:
+def test_disk_of_the_broker_full(topic_prefix: str, tmp_path: Path, nearline: Nearline) -> None:
     """No file of the broker may grow by a byte any more, as on a full disk; then it is started anew."""
     cluster = KafkaCluster(tmp_path / "kafka", port=cluster_port(), cache_dir=Settings().cache_dir)
     with run_cluster(cluster), ExitStack() as stack:
-        arena = Arena(cluster.bootstrap_servers, topic_prefix, tmp_path, random.Random(7))
+        arena = Arena(cluster.bootstrap_servers, topic_prefix, tmp_path, random.Random(7), nearline)
         arena.create_topics()
         stack.callback(lambda: arena.kill(0))
         arena.start(0)

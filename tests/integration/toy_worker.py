@@ -1,7 +1,7 @@
 """A worker whose stage is easy to check: per viewer, how many events there were and the CRC of them in order.
 
-Run as a process by the integration tests: ``toy_worker.py JSON``, see `Orders`. Every event is also echoed to
-an output topic, so that a lost or doubled event shows twice: in the state and in the output.
+Run as a process by the integration tests, with `Orders` as JSON for its argument. Every event is also echoed
+to an output topic, so that a lost or doubled event shows twice: in the state and in the output.
 """
 
 import asyncio
@@ -184,7 +184,3 @@ def crash_agent(at: int) -> None:
         offer(task, part)
 
     PartitionTask.offer = raising  # type: ignore[method-assign]
-
-
-if __name__ == "__main__":
-    sys.exit(main())
