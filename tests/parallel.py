@@ -209,7 +209,7 @@ def _groups(items: Sequence[pytest.Item], seconds: Mapping[str, float]) -> list[
 
     Slow tests mostly wait, quick ones compute. So after two groups of slow tests comes one of quick ones: all
     slow ones begin early, and the cores have work from the start. Those that took longest are the first of
-    their kind.
+    their kind; where that is not known, those with the most tests.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def _groups(items: Sequence[pytest.Item], seconds: Mapping[str, float]) -> list[
     groups: dict[str, Group] = {}
     for item in items:
         groups.setdefault(_group_of(item), []).append(item)
-    longest = sorted(groups, key=lambda name: seconds.get(name, 0.0), reverse=True)
+    longest = sorted(groups, key=lambda name: seconds.get(name, len(groups[name])), reverse=True)
     slow, quick = deque[Group](), deque[Group]()
     for name in longest:
         (slow if any(map(_takes_long, groups[name])) else quick).append(groups[name])
