@@ -37,7 +37,8 @@ def keep_apart(form: Any) -> None:  # noqa: ANN401 - numba's
 
 def note_form(kernel: Any, form: Any) -> None:  # noqa: ANN401 - numba's
     """Remember a compiled or loaded form by its function's name if it is called apart."""
-    if not any(form.library._shared_module.functions):  # noqa: SLF001
+    linked = form.library._shared_module  # noqa: SLF001 - None until a caller needs it
+    if linked is not None and not any(linked.functions):
         _APART[form.fndesc.mangled_name] = kernel, form.signature.args
 
 
