@@ -3,6 +3,7 @@
 Not for what needs threads that libraries have started here, as RocksDB's: `tests.warm_processes` is for that.
 """
 
+import gc
 import os
 import sys
 import threading
@@ -29,6 +30,7 @@ def start_fork(work: Callable[[], object], output: Path) -> int:
     """
 
     def whole() -> int:
+        gc.freeze()  # what earlier tests have left must not end here: its threads are elsewhere
         write_to(output, output)
         work()
         threading._shutdown()  # type: ignore[attr-defined]
