@@ -1,11 +1,11 @@
 """The catalog: the titles, and their metadata."""
 
 from enum import StrEnum
-from functools import lru_cache
 from sys import intern
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
+from msgspec.structs import astuple
 
 from schemas.fields import (
     Country,
@@ -33,10 +33,21 @@ class TitleKind(StrEnum):
     EPISODE = "episode"
 
 
-@lru_cache(1 << 16)
-def _label(kind: str, value: str) -> Label:
-    """Return a tag as text: thousands of titles have one and the same, in memory, too."""
-    return intern(f"{kind}:{value}")
+class _Texts(dict[str, Label]):
+    """Tags of a kind as text, by value: thousands of titles have one and the same, in memory, too."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def __missing__(self, value: str) -> Label:
+        if len(self) >= MOST_TEXTS:
+            self.clear()
+        text = self[value] = intern(f"{self._kind}:{value}")
+        return text
+
+
+MOST_TEXTS: Final = 1 << 16
+"""Texts of a kind that are kept: 8 MB."""
 
 
 class Tags(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -76,8 +87,10 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         >>> Tags(genre=("Drama", "Crime"), mood=("dark",)).labels_by_kind()
         [['genre:Drama', 'genre:Crime'], ['mood:dark']]
         """
-        kinds = ((kind, getattr(self, kind)) for kind in self.__struct_fields__)
-        return [[_label(kind, value) for value in values] for kind, values in kinds if values]
+        return [[*map(text, values)] for text, values in zip(_TEXTS, astuple(self), strict=True) if values]
+
+
+_TEXTS: Final = [_Texts(kind).__getitem__ for kind in Tags.__struct_fields__]
 
 
 class Availability(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -213,5 +226,8 @@ class Title(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         >>> Title(title_id="t1", tags=Tags(genre=("Drama",), mood=("dark",))).tag_labels()
         ['genre:Drama', 'mood:dark']
         """
-        tags = self.tags
-        return [_label(kind, value) for kind in tags.__struct_fields__ for value in getattr(tags, kind)]
+        out: list[Label] = []
+        for text, values in zip(_TEXTS, astuple(self.tags), strict=True):
+            if values:
+                out += map(text, values)
+        return out

@@ -9,14 +9,18 @@ The draw (:mod:`online_models.artwork.selector`) depends on viewer, title and da
 for a day, and a viewer does not see a title in three guises on one evening. The page logs its propensity.
 
 No event reports a reward of trailers: the best-fitting one is named.
+
+Most titles of a large catalog are on no page. So what their records say of artwork is kept packed, and is
+unpacked, and its words numbered, when somebody first asks for the title.
 """
 
+import marshal
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from sys import intern
 from threading import Lock
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -30,9 +34,13 @@ from schemas import Title
 __all__ = ["DAY_MS", "FITS", "MOST_VARIANTS", "NO_DATA", "Gallery", "Selection", "Variants"]
 
 DAY_MS = 86_400_000
+_Tagged = tuple[tuple[str, tuple[str, ...]], ...]
+"""Names of artworks or trailers with their tags."""
 _CONFIG = BanditConfig(contexts=FITS)
 NO_DATA = Thompson(_CONFIG)
 """Bandit without data."""
+_FORMAT: Final = 0
+"""Version of `marshal` in which equal values are equal bytes; they never leave the process."""
 
 
 class Variants(NamedTuple):
@@ -61,6 +69,27 @@ class Selection(NamedTuple):
 def _as_set(tags: tuple[str, ...]) -> frozenset[str]:
     """Return tags as a set, the same one for the same tags: a set of its own takes 216 bytes an artwork."""
     return frozenset(map(intern, tags))
+
+
+def _variants_of(artworks: _Tagged, trailers: _Tagged) -> Variants:
+    """Return the variants of a title; words beyond `MOST_WORDS` are left out."""
+    names, tags = [name for name, _ in artworks], [tags for _, tags in artworks]
+    trailer_tags = [tags for _, tags in trailers]
+    words = tuple(map(intern, dict.fromkeys(chain(*tags, *trailer_tags))))
+    if len(words) > MOST_WORDS:
+        words, dropped = words[:MOST_WORDS], frozenset(words[MOST_WORDS:])
+        tags, trailer_tags = (
+            [tuple([tag for tag in some if tag not in dropped]) for some in each]
+            for each in (tags, trailer_tags)
+        )
+    return Variants(
+        tuple(map(intern, names)),
+        tuple(map(_as_set, tags)),
+        tuple(map(name_hash, names)),
+        tuple([intern(name) for name, _ in trailers]),
+        tuple(map(_as_set, trailer_tags)),
+        words,
+    )
 
 
 class Gallery:
@@ -100,14 +129,16 @@ class Gallery:
             np.zeros(64, np.int64),
         )
         self.words = Numbering()
-        self._lock = Lock()  # held while words are numbered: the catalog and the bandits have a reader each
+        self._lock = Lock()  # the catalog, the bandits and each partition's pages have a thread of their own
+        self._packed: dict[str, bytes] = {}
+        # Of titles that somebody has asked for:
         self._rows: dict[str, int] = {}
         self._variants: dict[str, Variants] = {}
         self._bandits: dict[str, Thompson] = {}
 
     def __len__(self) -> int:
         """Return the number of titles with several variants."""
-        return len(self._variants)
+        return len(self._packed)
 
     def put(self, title_id: str, title: Title) -> None:
         """Take over the newest record of a title."""
@@ -115,49 +146,38 @@ class Gallery:
         if len(artworks) < 2 and len(trailers) < 2:
             self.withdraw(title_id)
             return
-        names = tuple([intern(one.id) for one in artworks])
-        tags, trailer_tags = [one.tags for one in artworks], [one.tags for one in trailers]
-        words = tuple(map(intern, dict.fromkeys(chain(*tags, *trailer_tags))))
-        if len(words) > MOST_WORDS:
-            words, dropped = words[:MOST_WORDS], frozenset(words[MOST_WORDS:])
-            tags, trailer_tags = (
-                [tuple([tag for tag in some if tag not in dropped]) for some in each]
-                for each in (tags, trailer_tags)
-            )
-        before = self._variants.get(title_id)
-        variants = Variants(
-            names,
-            tuple(map(_as_set, tags)),
-            tuple(map(name_hash, names)),
-            tuple([intern(one.id) for one in trailers]),
-            tuple(map(_as_set, trailer_tags)),
-            words,
-        )
-        if variants == before:  # a nightly catalog: every selector would hold a copy of its own of each night
-            with self._lock:
-                self.words.replace((), ())  # it counts towards the pause of numbers
+        tagged = [(one.id, one.tags) for one in artworks], [(one.id, one.tags) for one in trailers]
+        packed = marshal.dumps(tagged, _FORMAT)
+        before = self._packed.get(title_id)
+        if packed == before:  # a nightly catalog: every selector would hold a copy of its own of each night
             return
-        self._make_row(title_id)
-        self._bump_version(title_id)  # before and after: a reader in between caches nothing
-        self._variants[title_id] = variants
-        self._write_features(title_id)
-        self._bump_version(title_id)
+        with self._lock:
+            self._packed[title_id] = packed
+            if title_id in self._rows:
+                self._unpack(title_id)
         self.listing_version += before is None
 
     def withdraw(self, title_id: str) -> None:
         """Remove the variants of a title."""
-        if self._variants.pop(title_id, None) is not None:
+        if self._packed.pop(title_id, None) is not None:
             self.listing_version += 1
             with self._lock:
-                self._use_words(self._rows[title_id], ())
+                if self._variants.pop(title_id, None) is not None:
+                    self._use_words(self._rows[title_id], ())
 
     def row_of(self, title_id: str) -> int:
         """Return the row of a title in `features`; -1 for a title without a choice."""
-        return self._rows[title_id] if title_id in self._variants else -1
+        return -1 if self.variants(title_id) is None else self._rows[title_id]
 
     def variants(self, title_id: str) -> Variants | None:
         """Return the variants of a title; None without a choice."""
-        return self._variants.get(title_id)
+        found = self._variants.get(title_id)
+        if found is None and title_id in self._packed:
+            with self._lock:
+                found = self._variants.get(title_id)  # another thread may have been first, or withdrawn it
+                if found is None and title_id in self._packed:
+                    found = self._unpack(title_id)
+        return found
 
     def known(self, title_id: str) -> Thompson:
         """Return the bandit of a title for reading."""
@@ -165,11 +185,12 @@ class Gallery:
 
     def bandit(self, title_id: str) -> Thompson:
         """Return the bandit of a title for updating; a new one if there is none."""
-        found = self._bandits.get(title_id)
-        if found is None:
-            found = self._bandits[title_id] = Thompson(_CONFIG)
-            self._write_features(title_id)
-        self._bump_version(title_id)
+        with self._lock:
+            found = self._bandits.get(title_id)
+            if found is None:
+                found = self._bandits[title_id] = Thompson(_CONFIG)
+                self._write_features(title_id)
+            self._bump_version(title_id)
         return found
 
     def drop_bandit(self, title_id: str) -> bool:
@@ -179,7 +200,8 @@ class Gallery:
     def load(self, title_id: str, cells: dict[str, F8], at_ms: int) -> None:
         """Take over the stored data of a title's bandit."""
         self.bandit(title_id).load(cells, at_ms)
-        self._bump_version(title_id)  # a reader since `bandit` saw the data of before
+        with self._lock:
+            self._bump_version(title_id)  # a reader since `bandit` saw the data of before
 
     def fit(self, title_id: str, artwork: str, liked: Mapping[str, int]) -> int | None:
         """Return the context of an artwork for a viewer; None if the title has no such artwork to choose.
@@ -191,25 +213,32 @@ class Gallery:
         liked
             Weight of each word that the viewer likes.
         """
-        variants = self._variants.get(title_id)
+        variants = self.variants(title_id)
         if variants is None or artwork not in variants.artworks or len(variants.artworks) == 1:
             return None
         strongest = max((liked.get(word, 0) for word in variants.words), default=0)
         counting = frozenset(word for word, weight in liked.items() if 2 * weight >= strongest)
         return fit_of(variants.tags[variants.artworks.index(artwork)], counting)
 
+    def _unpack(self, title_id: str) -> Variants:
+        """Unpack the variants of a title, and write their features; the caller holds the lock."""
+        variants = _variants_of(*marshal.loads(self._packed[title_id]))  # noqa: S302 - its own bytes
+        self._make_row(title_id)
+        self._bump_version(title_id)  # before and after: a reader in between caches nothing
+        self._variants[title_id] = variants
+        self._write_features(title_id)
+        self._bump_version(title_id)
+        return variants
+
     def _bump_version(self, title_id: str) -> None:
         if title_id in self._rows:
             self.features.version[self._rows[title_id]] += 1
 
     def _write_features(self, title_id: str) -> None:
-        """Write which words make a difference to the variants of a title."""
-        with self._lock:
-            variants = self._variants.get(title_id)
-            if variants is not None:
-                self._write(title_id, variants)
-
-    def _write(self, title_id: str, variants: Variants) -> None:
+        """Write which words make a difference to the variants of a title; the caller holds the lock."""
+        variants = self._variants.get(title_id)
+        if variants is None:
+            return
         row, words, tried = self._rows[title_id], variants.words, title_id in self._bandits
         bits = {word: 1 << n for n, word in enumerate(words)}
         numbered = False

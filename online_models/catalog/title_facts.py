@@ -1,12 +1,12 @@
 """Facts of titles from the catalog: names, series and their order, durations, and when they are available."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 
 from online_models.tables.layout import F8, I4, I8
-from online_models.tables.numbering import Numbering
+from online_models.tables.numbering import Numbering, spans_of
 from schemas import Title
 
 __all__ = ["NEVER", "TitleFacts"]
@@ -32,7 +32,7 @@ class TitleFacts:
     --------
     >>> from schemas import Availability
     >>> facts = TitleFacts()
-    >>> facts.put(1, Title(title_id="a", name="Alien", series_id="s", release_ms=5))
+    >>> facts.put(np.array([1]), [Title(title_id="a", name="Alien", series_id="s", release_ms=5)])
     >>> facts.names, facts.series(3).tolist(), facts.available_since(2)[1]
     ({1: 'Alien'}, [-1, 0, -1], np.int64(5))
     """
@@ -46,26 +46,45 @@ class TitleFacts:
         self._seconds: F8 = np.zeros(0)
         self._renamed: I4 = np.zeros(0, np.int32)
 
-    def put(self, row: int, title: Title) -> None:
-        """Apply the newest record of a row's title."""
-        if row >= self._series.size:
-            more = max(row + 1, 2 * self._series.size) - self._series.size
+    def put(self, rows: I4, titles: Sequence[Title]) -> None:
+        """Apply the newest records of titles, each row once."""
+        self._fit(int(rows.max(initial=-1)) + 1)
+        self._put_names(rows, [title.name for title in titles])
+        held = self._series[rows]
+        series = [title.series_id for title in titles]
+        having = np.array([one is not None for one in series], np.bool_)
+        former, start = (
+            (spans_of((held >= 0).astype(np.int32)), held[held >= 0]),
+            spans_of(having.astype(np.int32)),
+        )
+        self._series[rows] = -1
+        self._series[rows[having]] = self._numbering.replace_all(former, start, [*filter(None, series)])
+        self._order[rows] = [
+            -1 if title.episode is None else (title.season or 0) * _SEASON + title.episode for title in titles
+        ]
+        released = [NEVER if title.release_ms is None else title.release_ms for title in titles]
+        licensed = [title.availability.start_ms for title in titles]
+        self._since[rows] = np.maximum(released, [NEVER if at is None else at for at in licensed])
+        self._seconds[rows] = [title.duration_s or 0.0 for title in titles]
+
+    def _put_names(self, rows: I4, names: Sequence[str | None]) -> None:
+        former = self.names
+        renamed = [former.get(row) != name for row, name in zip(rows.tolist(), names, strict=True)]
+        self._renamed[rows] += np.array(renamed, np.bool_)
+        for row, name in zip(rows.tolist(), names, strict=True):
+            if name is not None:
+                former[row] = name
+            else:
+                former.pop(row, None)
+
+    def _fit(self, size: int) -> None:
+        more = max(size, 2 * self._series.size) - self._series.size if size > self._series.size else 0
+        if more:
             self._series = np.concatenate((self._series, np.full(more, -1, np.int32)))
             self._order = np.concatenate((self._order, np.full(more, -1, np.int64)))
             self._since = np.concatenate((self._since, np.full(more, NEVER, np.int64)))
             self._seconds = np.concatenate((self._seconds, np.zeros(more)))
             self._renamed = np.concatenate((self._renamed, np.zeros(more, np.int32)))
-        former = self.names.pop(row, None)
-        if title.name is not None:
-            self.names[row] = title.name
-        self._renamed[row] += title.name != former
-        former_series = [] if self._series[row] < 0 else [int(self._series[row])]
-        series = [] if title.series_id is None else [title.series_id]
-        self._series[row] = next(iter(self._numbering.replace(former_series, series)), -1)
-        self._order[row] = -1 if title.episode is None else (title.season or 0) * _SEASON + title.episode
-        times = [at for at in (title.release_ms, title.availability.start_ms) if at is not None]
-        self._since[row] = max(times, default=NEVER)
-        self._seconds[row] = title.duration_s or 0.0
 
     def name_changes(self, rows: I4) -> I4:
         """Return how often the name of each row has changed in this process, 0 for unknown rows: [m]."""
@@ -87,8 +106,9 @@ class TitleFacts:
         Examples
         --------
         >>> facts = TitleFacts()
-        >>> for row, (season, episode) in enumerate([(1, 1), (2, 1), (1, 2), (1, None)]):
-        ...     facts.put(row, Title(title_id=f"{row}", series_id="s", season=season, episode=episode))
+        >>> places = [(1, 1), (2, 1), (1, 2), (1, None)]
+        >>> one = [Title(title_id="t", series_id="s", season=s, episode=n) for s, n in places]
+        >>> facts.put(np.arange(4), one)
         >>> facts.next_episodes(5).tolist()
         [2, -1, 1, -1, -1]
         """

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, pairwise
 from sys import intern
 from typing import Any, Self
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.tables.layout import DAY_MS, I4, TagColumns
-from online_models.tables.numbering import Numbering
+from online_models.tables.numbering import Numbering, spans_of
 from schemas import Title
 
 __all__ = ["DECADE", "TitleTags", "labels_of", "year_of"]
@@ -28,31 +29,29 @@ def labels_of(title: Title) -> list[str]:
     ['genre:Drama', 'decade:1960s']
     """
     labels = title.tag_labels()
+    if len(set(labels)) < len(labels):
+        labels = list(dict.fromkeys(labels))
     if title.release_ms is not None:
-        labels.append(intern(f"{DECADE}:{_released(title.release_ms) // 10 * 10}s"))
-    return list(dict.fromkeys(labels))
+        labels.append(_times_of(title.release_ms // DAY_MS)[0])
+    return labels
 
 
-def year_of(title: Title) -> list[str]:
+def year_of(title: Title) -> tuple[str, ...]:
     """Return the year of a title's first release as a tag: used to learn by, too fine to name a shelf.
 
     Examples
     --------
     >>> year_of(Title(title_id="t", release_ms=-1)), year_of(Title(title_id="t"))
-    (['year:1969'], [])
+    (('year:1969',), ())
     """
-    return [] if title.release_ms is None else [intern(f"year:{_released(title.release_ms)}")]
-
-
-def _released(release_ms: int) -> int:
-    """Return the year of a time."""
-    return _year_of(release_ms // DAY_MS)
+    return () if title.release_ms is None else _times_of(title.release_ms // DAY_MS)[1:]
 
 
 @lru_cache(1 << 15)
-def _year_of(day: int) -> int:
-    """Return the year of a day since 1970: films of a century are released on fewer days than are kept."""
-    return int(np.datetime64(day, "D").astype("datetime64[Y]").astype(int)) + 1970
+def _times_of(day: int) -> tuple[str, ...]:
+    """Return decade and year of a day since 1970: films of a century are of fewer days than are kept."""
+    year = int(np.datetime64(day, "D").astype("datetime64[Y]").astype(int)) + 1970
+    return intern(f"{DECADE}:{year // 10 * 10}s"), intern(f"year:{year}")
 
 
 class TitleTags:
@@ -61,8 +60,7 @@ class TitleTags:
     Examples
     --------
     >>> tags = TitleTags()
-    >>> tags.put(2, ["genre:Drama", "genre:Crime"])
-    >>> tags.put(0, ["genre:Crime"])
+    >>> tags.put(np.array([2, 0]), [["genre:Drama", "genre:Crime"], ["genre:Crime"]])
     >>> indptr, ids = tags.of(np.array([0, 1, 2]))
     >>> indptr.tolist(), [tags.names[t] for t in ids]
     ([0, 1, 1, 3], ['genre:Crime', 'genre:Drama', 'genre:Crime'])
@@ -85,17 +83,21 @@ class TitleTags:
         """How often a number of a tag that no title has any more became another's."""
         return self._numbering.reused
 
-    def put(self, row: int, labels: Sequence[str]) -> None:
-        """Apply the tags of a row's title (`labels_of`) as its newest record has them."""
-        start, length = self._span(row)
-        former: list[int] = self._pool[start : start + length].tolist() if length else []
-        ids = self._numbering.replace(former, labels)
-        if former == ids:
-            return
-        self._reserve(row + 1, self._used + len(ids))
-        self._start[row], self._length[row] = self._used, len(ids)
-        self._pool[self._used : self._used + len(ids)] = ids
-        self._used += len(ids)
+    def put(self, rows: I4, labels: Sequence[Sequence[str]]) -> None:
+        """Apply the tags of titles (`labels_of`) as their newest records have them; each row once."""
+        former, length = self.of(rows), np.fromiter(map(len, labels), np.int32, len(labels))
+        start = spans_of(length)
+        ids = self._numbering.replace_all(former, start, [*chain.from_iterable(labels)])
+        if former[1].size:
+            spans = zip(pairwise(former[0].tolist()), pairwise(start.tolist()), strict=True)
+            changed = [former[1][a:b].tolist() != ids[c:d].tolist() for (a, b), (c, d) in spans]
+            rows, ids, length = rows[changed], ids[np.repeat(changed, length)], length[changed]
+        if rows.size:
+            self._reserve(int(rows.max()) + 1, self._used + ids.size)
+            self._start[rows] = self._used + spans_of(length)[:-1]
+            self._length[rows] = length
+            self._pool[self._used : self._used + ids.size] = ids
+            self._used += ids.size
 
     def of(self, rows: NDArray[Any]) -> tuple[I4, I4]:
         """Return the tags of rows: those of ``rows[n]`` are ``ids[indptr[n] : indptr[n + 1]]``.
@@ -133,9 +135,6 @@ class TitleTags:
             out._fill(arrays["tag_indptr"], arrays["tag_ids"])
             out._numbering = Numbering.of(facts["tag_names"], out._pool)
         return out
-
-    def _span(self, row: int) -> tuple[int, int]:
-        return (int(self._start[row]), int(self._length[row])) if row < self._start.size else (0, 0)
 
     def _fill(self, indptr: NDArray[Any], ids: NDArray[Any]) -> None:
         self._start = indptr[:-1].astype(np.int32)

@@ -7,17 +7,31 @@ tells caches that some have been.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise, repeat
 from typing import Final
 
 import numpy as np
 
 from online_models.tables.layout import I4
 
-__all__ = ["PAUSE", "Numbering"]
+__all__ = ["PAUSE", "Numbering", "spans_of"]
 
 PAUSE: Final = 50_000
 """Replacements until a number is given again: over a second of a catalog that is read as fast as possible,
 while a page has its numbers for some tens of milliseconds."""
+
+
+def spans_of(length: I4) -> I4:
+    """Return where parts of some lengths begin, and where the last one ends: [n + 1].
+
+    Examples
+    --------
+    >>> spans_of(np.array([2, 0, 1])).tolist()
+    [0, 2, 2, 3]
+    """
+    out = np.zeros(length.size + 1, np.int32)
+    np.cumsum(length, out=out[1:])
+    return out
 
 
 class Numbering:
@@ -104,6 +118,53 @@ class Numbering:
             uses[number] -= 1
             if not uses[number]:
                 self._unused[number] = self._replacements
+        return numbers
+
+    def replace_all(self, former: tuple[I4, I4], start: I4, names: Sequence[str]) -> I4:
+        """Return what `replace` returns for many users, one after the other, end to end.
+
+        Parameters
+        ----------
+        former
+            Numbers that they used: those of the n-th are ``former[1][former[0][n] : former[0][n + 1]]``.
+        start, names
+            Names that they use from now on: those of the n-th are ``names[start[n] : start[n + 1]]``.
+
+        Examples
+        --------
+        >>> numbers, none = Numbering(), (np.zeros(3, np.int32), np.zeros(0, np.int32))
+        >>> numbers.replace_all(none, np.array([0, 2, 3]), ["Drama", "Crime", "Drama"]).tolist()
+        [0, 1, 0]
+        """
+        if former[1].size:
+            out: list[int] = []
+            held, spans = (
+                former[1].tolist(),
+                zip(pairwise(former[0].tolist()), pairwise(start.tolist()), strict=True),
+            )
+            for (a, b), (c, d) in spans:
+                out += self.replace(held[a:b], names[c:d])
+            return np.array(out, np.int32)
+        known, before = self._numbers, self._replacements
+        numbers: I4 = np.fromiter(map(known.get, names, repeat(-1)), np.int32, len(names))
+        # Whoever uses nothing yet gives nothing back. So a number in use stays what it is, and only names
+        # without one, or with one that is out of use, are looked at in turn.
+        todo = numbers < 0
+        if self._unused:
+            todo |= np.isin(numbers, np.fromiter(self._unused, np.int32, len(self._unused)))
+        at = np.flatnonzero(todo)
+        users = np.searchsorted(start, at, side="right")
+        for n, user in zip(at.tolist(), users.tolist(), strict=True):
+            self._replacements = before + user
+            number = known.get(names[n], -1)
+            if number < 0:
+                number = known[names[n]] = self._new(names[n])
+            self._unused.pop(number, None)
+            numbers[n] = number
+        self._replacements = before + start.size - 1
+        uses = self._uses
+        for number in numbers.tolist():
+            uses[number] += 1
         return numbers
 
     def _new(self, name: str) -> int:

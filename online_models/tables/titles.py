@@ -10,7 +10,8 @@ some of the others (`TitleTable.evict`), and rows of evicted titles are used aga
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import chain, repeat
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from online_models.config import BlendConfig, ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
+from online_models.jit import jit_no_alloc
 from online_models.tables import snapshots
 from online_models.tables.changed_rows import MOVED_SHARE, ChangedRows
 from online_models.tables.derived_columns import BACKOFF, count_positives, update_priors
@@ -26,6 +28,7 @@ from online_models.tables.feedback_layout import reward_params
 from online_models.tables.hash_table import KeyIndex
 from online_models.tables.keyed_random import fill_keyed_rows
 from online_models.tables.layout import F4, I4, I8, TAGS, U8, Params, Titles
+from online_models.tables.numbering import spans_of
 from online_models.tables.rows import TITLE_ROWS
 from online_models.tables.vector_norms import VectorNorms
 
@@ -138,6 +141,20 @@ def replace_tags(titles: Titles, rows: I4, tags: NDArray[np.int16], included: ND
     titles.bias[rows] += part[:, -1]
     titles.changed[rows] |= part.any(axis=1)
     titles.tags[rows], titles.share[rows] = tags, share
+
+
+@jit_no_alloc
+def fill_tags(start: I4, numbers: I4, out: NDArray[np.int16]) -> None:
+    """Write the first tags of titles, each once, into rows of -1; a number of -1 is no tag."""
+    for n in range(out.shape[0]):
+        filled = 0
+        for at in range(start[n], start[n + 1]):
+            number, again = numbers[at], False
+            for k in range(filled):
+                again |= out[n, k] == number
+            if number >= 0 and not again and filled < out.shape[1]:
+                out[n, filled] = number
+                filled += 1
 
 
 def prior_of_unwatched(config: BlendConfig) -> F4:
@@ -423,7 +440,7 @@ class TitleTable:
     def label(
         self,
         rows: I4,
-        labels: Sequence[Iterable[str]],
+        labels: Sequence[Collection[str]],
         *,
         included: ArrayLike = False,
         all_labelled: bool = True,
@@ -444,16 +461,18 @@ class TitleTable:
             Whether all titles that have tags are labelled by now: otherwise no tag loses its place, since
             titles that have it may be still to come.
         """
-        different = [list(dict.fromkeys(names)) for names in labels]
-        places = self._unused_tags(different) if all_labelled else []
-        tags = np.array([self._tag_row(names, places) for names in different], np.int16).reshape(-1, TAGS)
+        names = list(chain.from_iterable(labels))
+        numbers = self._numbers_of(names, self._unused_tags(names) if all_labelled else [])
+        tags = np.full((rows.size, TAGS), -1, np.int16)
+        fill_tags(spans_of(np.fromiter(map(len, labels), np.int32, len(labels))), numbers, tags)
         new = (tags != self.arrays.tags[rows]).any(axis=1)
-        self._count_tags(rows[new], -1)
-        replace_tags(
-            self.arrays, rows[new], tags[new], np.broadcast_to(np.asarray(included, np.bool_), new.shape)[new]
-        )
-        self._count_tags(rows[new], 1)
-        self.changes.mark(rows[new])
+        if new.any():
+            rows, tags = rows[new], tags[new]
+            self._count_tags(rows, -1)
+            there = np.broadcast_to(np.asarray(included, np.bool_), new.shape)[new]
+            replace_tags(self.arrays, rows, tags, there)
+            self._count_tags(rows, 1)
+            self.changes.mark(rows)
 
     def tag_rows(self) -> TagRows:
         """Return what the tags have learned so far."""
@@ -468,12 +487,13 @@ class TitleTable:
             self.arrays.tag_published[numbers] = self.arrays.tag_out[numbers]
             self.arrays.tag_acc[numbers] = rows.vectors[: len(numbers), -1]
 
-    def _tag_row(self, names: Iterable[str], places: list[int]) -> list[int]:
-        """Return the numbers of a title's tags, padded as a row holds them."""
+    def _numbers_of(self, names: Sequence[str], places: list[int]) -> I4:
+        """Return the numbers of tags, new ones as `_tag_number` gives them; -1 where there is no place."""
         known = self._tag_numbers
-        found = [known[name] if name in known else self._tag_number(name, places) for name in names]
-        numbers = [n for n in found if n >= 0][:TAGS]
-        return numbers + [-1] * (TAGS - len(numbers))
+        numbers: I4 = np.fromiter(map(known.get, names, repeat(-1)), np.int32, len(names))
+        for n in np.flatnonzero(numbers < 0).tolist():
+            numbers[n] = self._tag_number(names[n], places)
+        return numbers
 
     def _tag_number(self, name: str, places: list[int]) -> int:
         """Return the number of a tag; a new tag gets the next one, or one of `places`; -1 without either."""
@@ -489,12 +509,12 @@ class TitleTable:
             self.arrays.tag_acc[number] = self.config.factorization.initial_accumulator
         return number
 
-    def _unused_tags(self, labels: Sequence[Sequence[str]]) -> list[int]:
+    def _unused_tags(self, labels: Iterable[str]) -> list[int]:
         """Return the numbers of tags that no title has, nor gets by some labels, if all places are taken."""
         if len(self.tags) < self._tagged.size:
             return []
         unused = np.flatnonzero(self._tagged == 0)[::-1].tolist()
-        named = {name for names in labels for name in names} if unused else set()
+        named = set(labels) if unused else set()
         return [number for number in unused if self.tags[number] not in named]
 
     def _count_tags(self, rows: I4, change: int) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from online_models.catalog.catalog import Catalog, country_code
 from online_models.config import ModelConfig
 from online_models.recommender import Recommender
+from online_models.tables import snapshots
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import NO_LIMIT
 from schemas import Availability, Tags, Title
@@ -67,26 +68,52 @@ def test_a_newer_record_replaces_the_older(guards: Catalog) -> None:
     assert allowed(guards, country="DE", limit=6) == {"a"}
 
 
-def test_many_records_at_once_are_as_one_by_one() -> None:
-    """To the byte, with a record that comes again, one without tags, and tags that have learned."""
-    titles = [
-        Title(title_id="a", tags=Tags(genre=("Drama", "Crime")), maturity=12),
-        Title(title_id="b", tags=Tags(genre=("Crime",))),
-        Title(title_id="c"),
-        Title(title_id="a", tags=Tags(genre=("Comedy",))),
-        Title(title_id="b"),
-        Title(title_id="d", tags=Tags(genre=("Comedy", "Drama"), mood=("dark",))),
-    ]
+_WORDS = st.lists(st.sampled_from(["Drama", "Crime", "Comedy", "War"]), max_size=3).map(tuple)
+_RECORDS = st.builds(
+    Title,
+    title_id=st.integers(0, 5).map("t{}".format),
+    name=st.none() | st.sampled_from(["Alien", "Brazil"]),
+    series_id=st.none() | st.sampled_from("sr"),
+    episode=st.none() | st.integers(0, 3),
+    duration_s=st.none() | st.just(60.0),
+    release_ms=st.none() | st.integers(-(10**12), 10**12),
+    maturity=st.integers(0, 18),
+    tags=st.builds(Tags, genre=_WORDS, mood=_WORDS),
+    availability=st.builds(
+        Availability, start_ms=st.none() | st.just(10**12), countries=st.sampled_from([(), ("IN",)])
+    ),
+)
+
+
+@given(st.lists(_RECORDS, max_size=30), st.lists(st.integers(1, 12), min_size=30, max_size=30))
+def test_many_records_at_once_are_as_one_by_one(titles: list[Title], sizes: list[int]) -> None:
+    """To the byte: records that come again, with other tags or none, and tags that have learned."""
     made = []
     for together in (True, False):
         table = TitleTable(ModelConfig())
         table.arrays.tag_published[:] = np.random.default_rng(1).normal(size=table.arrays.tag_published.shape)
-        catalog = Catalog(table)
-        for some in [titles] if together else [[title] for title in titles]:
-            catalog.put_all(some)
-        made.append((catalog.snapshot(), table.snapshot(), catalog.version))
-        assert table.arrays.out[:4].any(axis=1).tolist() == [True, True, True, True]
-    assert made[0] == made[1]
+        catalog, first = Catalog(table), 0
+        for size in sizes if together else [1] * len(titles):
+            catalog.put_all(titles[first : first + size])
+            first += size
+        facts, arrays = snapshots.unpack("Catalog", catalog.snapshot())
+        n = len(table)  # columns have room for more, as much as they have grown
+        made.append(
+            {
+                "facts": facts,
+                "columns": {name: one[:n].tolist() for name, one in arrays.items() if "tag" not in name},
+                "tags": [one.tolist() for one in catalog.tags_of(np.arange(6))],
+                "version": catalog.version,
+                "renamed": catalog.facts.name_changes(np.arange(6, dtype=np.int32)).tolist(),
+                "tag_numbers": vars(catalog.tags._numbering),
+                "series": vars(catalog.facts._numbering),
+                "labels": list(catalog.labelled.since(0)[0].items()),
+                "learned": [table.tags, table._tagged.tolist(), table.arrays.tags.tolist()],
+                "table": table.snapshot(),
+            }
+        )
+    for name, value in made[0].items():
+        assert value == made[1][name], name
 
 
 def test_tags_of_many_records_are_set_at_once(guards: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def test_the_newest_record_counts(records: list[tuple[int, list[str]]]) -> None:
     """Whatever the order of records, a row has the tags of its last; a copy of the state has the same."""
     tags, newest = TitleTags(), {}
     for row, genres in records:
-        tags.put(row, labels_of(title(genres)))
+        tags.put(np.array([row]), [labels_of(title(genres))])
         newest[row] = list(dict.fromkeys(f"genre:{g}" for g in genres))
     wanted = [newest.get(row, []) for row in range(12)]
     assert said(tags, 12) == wanted
@@ -50,7 +50,7 @@ def test_replaced_records_do_not_pile_up() -> None:
     """A thousand changes of one title take no more room than a few."""
     tags = TitleTags()
     for n in range(1_000):
-        tags.put(0, labels_of(title([f"g{n % 7}", f"g{n % 5}"])))
+        tags.put(np.array([0]), [labels_of(title([f"g{n % 7}", f"g{n % 5}"]))])
     assert tags._pool.size < 16
 
 

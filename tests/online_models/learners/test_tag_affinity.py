@@ -25,7 +25,7 @@ def described(*titles: Tags, decade: str = "") -> tuple[TitleTags, Tagged]:
     tags = TitleTags()
     at = int(np.datetime64(decade, "ms").astype(np.int64)) if decade else None
     for row, given in enumerate(titles):
-        tags.put(row, labels_of(Title(title_id=str(row), tags=given, release_ms=at)))
+        tags.put(np.array([row]), [labels_of(Title(title_id=str(row), tags=given, release_ms=at))])
     watched = np.ones(len(titles))
     return tags, Tagged.of(*tags.of(np.arange(len(titles))), watched, len(tags.names))
 

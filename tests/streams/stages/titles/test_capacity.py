@@ -234,15 +234,15 @@ def test_a_restarted_stage_keeps_tags_until_the_whole_catalog_is_read() -> None:
         return TitlesStep(settings, 0, store, labelled=log, all_labelled=lambda: read[0])
 
     steps = [stage()]
-    log.put("t1", ("genre:Drama",))
-    log.put("t2", ("genre:Crime",))
+    log.put(["t1"], [("genre:Drama",)])
+    log.put(["t2"], [("genre:Crime",)])
     learned = learn().tag_rows()
     store.commit(Outcome(rows=[TAGS.row(learned)]))
     log, read[0] = LabelLog(), False  # a restart, while the catalog is being read
     steps = [stage()]
-    log.put("t9", ("genre:New",))
+    log.put(["t9"], [("genre:New",)])
     assert learn().tags == learned.names
-    log.put("t1", ("genre:Drama",))
+    log.put(["t1"], [("genre:Drama",)])
     read[0] = True
-    log.put("t9", ("genre:New", "mood:dark"))
+    log.put(["t9"], [("genre:New", "mood:dark")])
     assert learn().tags == ["genre:Drama", "genre:New"]
