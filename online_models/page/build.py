@@ -13,6 +13,7 @@ from online_models.page.candidates import (
     add_because_you,
     add_continue_watching,
     add_explore,
+    add_hidden_gems,
     add_my_list,
     add_pins,
     add_pool,
@@ -28,7 +29,7 @@ from online_models.page.messages import messages
 from online_models.page.order import arrange
 from online_models.page.reasons import CauseScratch, average, find_causes, give_reasons, new_causes, save_own
 from online_models.page.scratch import CandidateShelves, begin_shelf, end_shelf, new_scratch
-from online_models.page.selection import contains, mark_reaching, select_best, usual_bound
+from online_models.page.selection import contains, count_common, select_top
 from online_models.page.tag_shelves import add_tag_shelves, order_categories
 from online_models.passed_by_pointer import PassedByPointer
 from online_models.ranking.exploration import deal
@@ -37,12 +38,7 @@ from online_models.ranking.tag_places import VoteScratch, apply_votes, vote_scra
 from online_models.ranking.tag_table import TagTable
 from online_models.ranking.tag_votes import count_votes
 from online_models.ranking.viewer_side import ViewerSide
-from online_models.tables.codes import (
-    HIDDEN_GEMS,
-    NEW_RELEASES,
-    NO_SHELF,
-    TOP_PICKS,
-)
+from online_models.tables.codes import NEW_RELEASES, NO_SHELF, TOP_PICKS
 from online_models.tables.feedback_layout import FINISHED_TITLES, INTERACTIONS
 from online_models.tables.history import (
     mark_known,
@@ -133,8 +129,8 @@ def add_top_picks(
 ) -> float:
     """Add top picks, their genres calibrated and varied; return the best score, -inf for none."""
     c = begin_shelf(shelves, TOP_PICKS, -1)
-    select_best(row, shelves.selection, shelves.title[c], shelves.score[c])
-    mark_reaching(row, usual_bound(row.size, shelves.title.shape[1], shelves.selection), shelves.tags.high)
+    tags = shelves.tags
+    select_top(row, shelves.selection, shelves.title[c], shelves.score[c], tags.left, tags.high)
     best = shelves.score[c, 0]
     end_shelf(shelves, c, row, best, 1)
     calibration = spec.calibration
@@ -178,7 +174,7 @@ def add_discovery_shelves(
     if depth > 0 or stated[0] >= 0:
         add_tag_shelves(index, spec, history, depth, stated, row, best, shelves)
     if depth > 0:
-        add_pool(shelves, HIDDEN_GEMS, index.hidden_gems, row, best, spec.least)
+        add_hidden_gems(shelves, index.hidden_gems, row, best, spec.least)
     return add_explore(viewers, spec, v, row, best, shelves) if spec.explore else 0
 
 
@@ -247,7 +243,6 @@ def build_pages(
         save_known_scores(viewers, v, row, known)
         hide_known(viewers, v, row)
         shelves.size[0] = shelves.tags.strong_count[0] = 0
-        mark_reaching(row, np.float32(-np.inf), shelves.tags.left)
         drawn = 0
         best = add_top_picks(index, spec, work.history, depth, row, share, shelves)
         add_pins(shared.pins[group], spec, row, best, q + 1, shelves)
@@ -276,8 +271,8 @@ def build_pages(
         deserves = viewers.positives[v] >= spec.alert_likes
         if shelves.tags.strong_count[0] == 0:
             shelves.tags.tagged[0] = 0
-        tagged = shelves.tags.tagged[0]
-        if deserves and find_alerts(spec, pools.alertable, causes.own, row, tagged, pages, q) > 0:
+        tagged, left = shelves.tags.tagged[0], shelves.tags.left
+        if deserves and find_alerts(spec, pools.alertable, causes.own, row, left, tagged, pages, q) > 0:
             explain(titles, work.history, liked, pages.alert[q], pages.alert_reason[q])
         arrange(index, spec, shelves, q + 1, row, drawn, pages, q)
         find_causes(titles, params, work.history, liked, q + 1, pages, q, causes)
@@ -320,31 +315,45 @@ def best_new_releases(candidates: I4, own: F4, row: F4, title: I4, score: F4) ->
 
 
 @jit_no_alloc
-def count_above(own: F4, row: F4, least: float) -> int:
-    """Count the titles that may be shown and whose part of the taste is above a bound."""
+def count_above(own: F4, row: F4, least: float, most: float) -> int:
+    """Count the titles that may be shown and whose part of the taste is above a bound.
+
+    Stops when there are more than ``most``.
+    """
     # 32-bit counter and bounds: eight scores are compared at once.
     n, bound, hidden = np.int32(0), np.float32(least), np.float32(-np.inf)
-    for t in range(row.size):
-        n = np.int32(n + np.int32((own[t] > bound) & (row[t] > hidden)))
+    for a in range(0, row.size, COUNTED):
+        mine, shown = own[a : a + COUNTED], row[a : a + COUNTED]
+        for t in range(shown.size):
+            n = np.int32(n + np.int32((mine[t] > bound) & (shown[t] > hidden)))
+        if n > most:
+            break
     return int(n)
 
 
+COUNTED = 4_096
+"""Titles that are counted until one looks whether they are too many: 32 kB of scores."""
+
+
 @jit_no_alloc
-def find_alerts(spec: PageSpec, candidates: I4, own: F4, row: F4, tagged: U8, pages: Pages, q: int) -> int:
+def find_alerts(
+    spec: PageSpec, candidates: I4, own: F4, row: F4, left: U8, tagged: U8, pages: Pages, q: int
+) -> int:
     """Write the new titles that deserve an alert to the ``q``-th page; return how many.
 
-    ``row`` is -inf where a guard forbids a title and where the viewer knows it. Titles are compared by
-    ``own``, the part of the viewer's taste: of what everybody watches a new title has nothing yet. Of the n
-    titles left at most (1 - quantile) n may fit better. Of 150 titles that is one; so of the titles that
-    have the viewer's strongest tag (``tagged``, a bit set) two shelves may, though at most a quarter of all.
+    ``row`` is -inf where a guard forbids a title and where the viewer knows it, ``left`` the set of the other
+    titles. Titles are compared by ``own``, the part of the viewer's taste: of what everybody watches a new
+    title has nothing yet. Of the n titles left at most (1 - quantile) n may fit better. Of 150 titles that is
+    one; so of the titles that have the viewer's strongest tag (``tagged``, a bit set) two shelves may, though
+    at most a quarter of all.
     """
     n: int = best_new_releases(candidates, own, row, pages.alert[q], pages.alert_score[q])
-    shown = count_above(own, row, -np.inf) if n > 0 else 0
+    shown = count_common(left, left) if n > 0 else 0
     share, few = (1.0 - spec.alert_quantile) * shown, min(2.0 * spec.length, shown / 4.0)
     kept = 0
     for k in range(n):
         t = pages.alert[q, k]
-        better = count_above(own, row, own[t])
+        better = count_above(own, row, own[t], max(share, few))
         if better > max(share, few):
             break  # those that follow fit no better
         if better <= share or (better <= few and contains(tagged, t)):

@@ -36,6 +36,7 @@ from online_models.page.selection import (
     count_common,
     list_common,
     select_from_pool,
+    select_from_set,
     select_named,
     select_popular,
 )
@@ -47,6 +48,7 @@ from online_models.tables.codes import (
     CONTINUE_WATCHING,
     EXPLORE,
     FEATURED,
+    HIDDEN_GEMS,
     MY_LIST,
     PEOPLE_LIKE_YOU,
     PINNED,
@@ -93,6 +95,15 @@ def add_pool(shelves: CandidateShelves, kind: int, candidates: I4, row: F4, best
     """Add the titles of a pool that have the highest scores."""
     c = begin_shelf(shelves, kind, -1)
     select_from_pool(candidates, row, shelves.selection, shelves.title[c], shelves.score[c])
+    end_shelf(shelves, c, row, best, least)
+
+
+@jit_no_alloc
+def add_hidden_gems(shelves: CandidateShelves, gems: U8, row: F4, best: float, least: int) -> None:
+    """Add those rarely watched titles, a set, that have the highest scores."""
+    c, left, high = begin_shelf(shelves, HIDDEN_GEMS, -1), shelves.tags.left, shelves.tags.high
+    gems = gems[: left.size]
+    select_from_set(gems, left, high, row, shelves.selection, shelves.title[c], shelves.score[c])
     end_shelf(shelves, c, row, best, least)
 
 

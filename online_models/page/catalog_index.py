@@ -308,9 +308,9 @@ def _bits(first: I4, having: I4, size: int) -> tuple[I4, U8]:
     where, bits = np.full(first.size - 1, -1, np.int32), np.zeros((many.size, words), np.uint64)
     where[many] = np.arange(many.size)
     for b, tag in enumerate(many.tolist()):
-        there = np.zeros(words * WORD, np.bool_)
+        there = np.zeros(size, np.bool_)
         there[having[first[tag] : first[tag + 1]]] = True
-        bits[b] = np.packbits(there, bitorder="little").view(np.uint64)
+        bits[b] = _as_bits(there)
     return where, bits
 
 
@@ -324,10 +324,14 @@ def _genres(names: list[str], row: I4, ids: I4, size: int) -> U8:
     return out
 
 
-def _rare(watches: F8, share: float) -> I4:
-    """Return the least watched of the watched titles, ascending."""
+def _rare(watches: F8, share: float) -> U8:
+    """Return the least watched of the watched titles, as a set."""
     watched = watches[watches > 0]
-    if watched.size == 0 or share == 0:
-        return np.zeros(0, np.int32)
-    most = np.quantile(watched, share)
-    return np.flatnonzero((watches > 0) & (watches <= most)).astype(np.int32)
+    most = np.quantile(watched, share) if watched.size and share > 0 else 0.0
+    return _as_bits((watches > 0) & (watches <= most))
+
+
+def _as_bits(there: NDArray[np.bool_]) -> U8:
+    """Return a set of titles as bits."""
+    out: U8 = np.packbits(np.pad(there, (0, -there.size % WORD)), bitorder="little").view(np.uint64)
+    return out

@@ -47,8 +47,8 @@ class CatalogIndexArrays(PassedByPointer):
     """[S] watches of each title."""
     total_watches: float
     """Sum of ``watches``."""
-    hidden_gems: I4
-    """Rarely watched titles, ascending."""
+    hidden_gems: U8
+    """[ceil(S / WORD)] rarely watched titles, one bit each: of a long tail most titles."""
     categories: I4
     """Tags that are categories: genres and moods."""
     duration: F4

@@ -46,7 +46,7 @@ class TagShelfScratch(PassedByPointer):
     left: U8
     """[W] remaining titles: those that the viewer may see and does not know."""
     high: U8
-    """[W] those of them with the highest scores, about a sixteenth."""
+    """[W] those of them with the highest scores (`online_models.page.selection.select_top`)."""
 
 
 class CandidateShelves(PassedByPointer):

@@ -149,6 +149,9 @@ def list_common(a: U8, b: U8, name: I4) -> int:
 PILES = 128
 """Piles of scores: more than twice the titles of a shelf, and small enough for the first-level cache."""
 
+HIGH_PARTS = 8
+"""Parts of a score row that decide which scores are high, evenly distributed: 65,536 titles."""
+
 MOST_SORTED = 256
 """Maximum number of candidates that are compared with each other; more go through a heap."""
 
@@ -168,6 +171,8 @@ class SelectionScratch(PassedByPointer):
     """[PILES] maximum of each pile."""
     rank: I4
     """[PILES] the maxima as integers in the same order (`sortable_bits`)."""
+    parts: F4
+    """[ceil(T / PART), PILES] maximum of each pile of each part of a score row."""
 
 
 LOWEST = -(2**31)
@@ -188,15 +193,27 @@ def sortable_bits(bits: np.int32) -> np.int32:
 @jit_no_alloc
 def bound_of(key: F4, n: int, most: int, scratch: SelectionScratch) -> np.float32:
     """Return a key that at least ``most`` of the first ``n`` keys reach; ``most`` <= ``PILES`` <= ``n``."""
+    deal_to_piles(key[:n], scratch.highest)
+    return bound_of_piles(most, scratch)
+
+
+@jit_no_alloc
+def deal_to_piles(key: F4, highest: F4) -> None:
+    """Write the maximum of each pile, -inf for piles without keys."""
     # The inner loops run over all piles without a branch, so that they become vector instructions.
-    highest, rank, whole = scratch.highest, scratch.rank, n // PILES * PILES
-    for k in range(PILES):
-        highest[k] = key[k]
-    for a in range(PILES, whole, PILES):
+    whole = key.size // PILES * PILES
+    highest[:] = -np.inf
+    for a in range(0, whole, PILES):
         for k in range(PILES):
             highest[k] = max(highest[k], key[a + k])
-    for k in range(n - whole):
+    for k in range(key.size - whole):
         highest[k] = max(highest[k], key[whole + k])
+
+
+@jit_no_alloc
+def bound_of_piles(most: int, scratch: SelectionScratch) -> np.float32:
+    """Return a key that the maxima of at least ``most`` piles reach."""
+    highest, rank = scratch.highest, scratch.rank
     for k in range(PILES):
         rank[k] = sortable_bits(np.float32(highest[k]).view(np.int32))
     low, high = np.int64(LOWEST), np.int64(HIGHEST)  # enough maxima reach `low`, too few `high` + 1
@@ -213,17 +230,6 @@ def bound_of(key: F4, n: int, most: int, scratch: SelectionScratch) -> np.float3
         if reach == most:  # exact: no higher bound is needed
             break
     return np.int32(sortable_bits(np.int32(low))).view(np.float32)
-
-
-@jit_no_alloc
-def usual_bound(n: int, most: int, scratch: SelectionScratch) -> np.float32:
-    """Return the lowest maximum of a pile after `collect`, else -inf: 600 of 10,000 random keys reach it."""
-    bound = np.float32(-np.inf)
-    if n > PILES and 2 * most <= PILES:
-        bound = scratch.highest[0]
-        for k in range(1, PILES):
-            bound = min(bound, scratch.highest[k])
-    return bound
 
 
 @jit_no_alloc
@@ -293,6 +299,65 @@ def put_in_order(scratch: SelectionScratch, m: int, title: I4, score: F4) -> Non
 def select_best(row: F4, scratch: SelectionScratch, title: I4, score: F4) -> None:
     """Write the titles of the highest scores, best first, without -inf."""
     put_in_order(scratch, collect(row, row.size, title.size, scratch), title, score)
+
+
+@jit_no_alloc
+def select_top(row: F4, scratch: SelectionScratch, title: I4, score: F4, left: U8, high: U8) -> None:
+    """Write the titles of the highest scores as `select_best` does, and two sets of titles.
+
+    ``left`` are all titles that have a score, ``high`` those with high ones: one of fifteen of 10,000, one of
+    a hundred of many.
+    """
+    parts, highest, most, part = scratch.parts, scratch.highest, title.size, PILES * WORD
+    for p in range(parts.shape[0]):  # the scores of a part are in a near cache while they are read twice
+        some = row[p * part : (p + 1) * part]
+        mark_reaching(some, np.float32(-np.inf), left[p * PILES : (p + 1) * PILES])
+        deal_to_piles(some, parts[p])
+    if row.size <= PILES or 2 * most > PILES:
+        for w in range(left.size):
+            high[w] = left[w]
+        select_best(row, scratch, title, score)
+        return
+    highest[:] = -np.inf
+    for p in range(0, parts.shape[0], max(1, parts.shape[0] // HIGH_PARTS)):
+        for k in range(PILES):
+            highest[k] = max(highest[k], parts[p, k])
+    usual = highest[0]
+    for k in range(1, PILES):
+        usual = min(usual, highest[k])
+    mark_reaching(row, usual, high)
+    for p in range(parts.shape[0]):
+        for k in range(PILES):
+            highest[k] = max(highest[k], parts[p, k])
+    bound, m = max(bound_of_piles(most, scratch), LEAST), 0
+    for p in range(parts.shape[0]):
+        for k in range(PILES):
+            if (
+                parts[p, k] >= bound
+            ):  # of all piles of all parts one for each title of a shelf, or little more
+                for t in range(p * part + k, min((p + 1) * part, row.size), PILES):
+                    if row[t] >= bound and m <= MOST_SORTED:
+                        scratch.kept[m], scratch.kept_key[m] = t, row[t]
+                        m += 1
+    if m > MOST_SORTED:  # many ties
+        m = keep_heap(row, row.size, most, scratch)
+    put_in_order(scratch, m, title, score)
+
+
+@jit_no_alloc
+def select_from_set(
+    members: U8, left: U8, high: U8, row: F4, scratch: SelectionScratch, title: I4, score: F4
+) -> None:
+    """Write those titles of a set that have the highest scores, best first.
+
+    ``left`` and ``high`` are those of `select_top`: if enough titles of the set have high scores, the others
+    are not looked at.
+    """
+    enough = count_common(members, high) >= title.size
+    n = list_common(members, high if enough else left, scratch.title)
+    for k in range(n):
+        scratch.key[k] = row[scratch.title[k]]
+    select_named(scratch.key, scratch.title, n, scratch, title, score)
 
 
 @jit_no_alloc

@@ -37,13 +37,11 @@ from online_models.page.layout import (
 )
 from online_models.page.scratch import CandidateShelves, TagShelfScratch, begin_shelf, end_shelf
 from online_models.page.selection import (
-    PILES,
     contains,
     count_common,
     intersect,
-    list_common,
     mark_tagged,
-    select_named,
+    select_from_set,
     sum_members,
 )
 from online_models.tables.codes import TAG_SHELF
@@ -304,11 +302,7 @@ def add_tag_shelf(
             shelves.arg[at, n] = work.strong[k]
             n += 1
     intersect(work.tagged, c, work.both)
-    enough = work.listed[c] > PILES and count_common(work.both, work.high) >= shelves.title.shape[1]
-    n = list_common(work.both, work.high if enough else work.left, scratch.title)
-    for k in range(n):
-        scratch.key[k] = row[scratch.title[k]]
-    select_named(scratch.key, scratch.title, n, scratch, shelves.title[at], shelves.score[at])
+    select_from_set(work.both, work.left, work.high, row, scratch, shelves.title[at], shelves.score[at])
     end_shelf(shelves, at, row, best, least)
 
 

@@ -77,6 +77,34 @@ def test_what_is_drawn_has_the_highest_numbers(size: int, most: int, hidden: flo
     assert max(others, default=-1.0) < min([number[t] for t in drawn], default=2.0**24)
 
 
+@given(
+    size=st.integers(0, 3 * PILES * WORD),
+    most=st.integers(1, 70),
+    levels=st.sampled_from([1, 2, 40, 10_000]),
+    hidden=st.sampled_from([0.0, 0.1, 0.95, 1.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+@example(size=3 * PILES * WORD, most=40, levels=10_000, hidden=0.1, seed=1)
+def test_the_best_of_all_titles(size: int, most: int, levels: int, hidden: float, seed: int) -> None:
+    """As by `select_best`; those that may be shown are left, and of any set the best are found."""
+    rng = np.random.default_rng(seed)
+    row = rng.integers(-levels, levels, size).astype(np.float32) / 8
+    row[rng.random(size) < hidden] = -np.inf
+    words, work = -(-size // WORD), scratch(size, most)
+    left, high = np.empty((2, words), np.uint64)
+    for some in (np.ones(size, np.bool_), rng.random(size) < 0.9, rng.random(size) < 0.01):
+        title, score = np.full((2, most), -1, np.int32), np.full((2, most), -np.inf, np.float32)
+        if some.all():
+            bits.select_top(row, work, title[0], score[0], left, high)
+            assert left.tolist() == has(row > -np.inf, words).tolist()
+            assert ((high & ~left) == 0).all()
+        else:
+            bits.select_from_set(has(some, words), left, high, row, work, title[0], score[0])
+        select_best(np.where(some, row, np.float32(-np.inf)), work, title[1], score[1])
+        assert title[0].tolist() == title[1].tolist()
+        assert score[0].tolist() == score[1].tolist()
+
+
 def has(row: Any, words: int) -> U8:
     """Return a set as the words that the kernels should write."""
     there = np.zeros(words * WORD, np.bool_)

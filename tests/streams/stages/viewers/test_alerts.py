@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from online_models.experiments.plan import ExperimentPlan
 from online_models.page.build import best_new_releases, blank_pages, find_alerts
 from online_models.page.config import PageConfig
+from online_models.page.selection import mark_reaching
 from online_models.tables.layout import DAY_MS
 from schemas import Availability, Identify, Preferences, Rate, Tags, Thumb, Title, topics
 from schemas.codec import decode_alert, decode_home
@@ -168,8 +169,9 @@ def test_it_has_to_fit_better_than_nearly_all(quantile: float, wanted: list[int]
     row = np.where(own == 1_000, -np.inf, -own).astype(np.float32)  # what everybody watches does not count
     pages, config = blank_pages(1, 2, 5, alerts=4), PageConfig(alert_quantile=quantile)
     new = np.array([3, 985, 991, 1_000], np.int32)
-    tagged = np.full(16, 2**64 - 1, np.uint64)
-    found = find_alerts(config.spec(5, T0, 0), new, own, row, tagged, pages, 0)
+    tagged, left = np.full(16, 2**64 - 1, np.uint64), np.empty(16, np.uint64)
+    mark_reaching(row, np.float32(-np.inf), left)
+    found = find_alerts(config.spec(5, T0, 0), new, own, row, left, tagged, pages, 0)
     assert pages.alert[0].tolist() == wanted + [-1] * (4 - len(wanted))
     assert found == len(wanted)
     assert pages.alert_score[0, :found].tolist() == [-n for n in wanted]
