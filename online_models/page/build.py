@@ -24,12 +24,12 @@ from online_models.page.candidates import (
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
 from online_models.page.headings import PageDecoder
-from online_models.page.layout import MOST_ARGUMENTS, CatalogIndexArrays, Pages, PageSpec, Pools
+from online_models.page.layout import MOST_ARGUMENTS, WORD, CatalogIndexArrays, Pages, PageSpec, Pools
 from online_models.page.messages import messages
 from online_models.page.order import arrange
 from online_models.page.reasons import CauseScratch, average, find_causes, give_reasons, new_causes, save_own
 from online_models.page.scratch import CandidateShelves, begin_shelf, end_shelf, new_scratch
-from online_models.page.selection import contains, count_common, select_top
+from online_models.page.selection import ONE, contains, count_common, lowest_bit, reaching, select_top
 from online_models.page.tag_shelves import add_tag_shelves, order_categories
 from online_models.passed_by_pointer import PassedByPointer
 from online_models.ranking.exploration import deal
@@ -70,7 +70,7 @@ __all__ = [
     "blank_pages",
     "build",
     "build_pages",
-    "count_above",
+    "count_better",
     "find_alerts",
     "finish_scores",
     "page_of",
@@ -315,24 +315,30 @@ def best_new_releases(candidates: I4, own: F4, row: F4, title: I4, score: F4) ->
 
 
 @jit_no_alloc
-def count_above(own: F4, row: F4, least: float, most: float) -> int:
-    """Count the titles that may be shown and whose part of the taste is above a bound.
+def count_better(own: F4, left: U8, titles: I4, n: int, most: float, above: F4) -> int:
+    """Write how many titles of a set fit better than each of some titles, which are in order of their fit.
 
-    Stops when there are more than ``most``.
+    Returns how many of the ``n`` titles, the first ones, have at most ``most`` titles above them; the counts
+    of the others are too low.
     """
-    # 32-bit counter and bounds: eight scores are compared at once.
-    n, bound, hidden = np.int32(0), np.float32(least), np.float32(-np.inf)
-    for a in range(0, row.size, COUNTED):
-        mine, shown = own[a : a + COUNTED], row[a : a + COUNTED]
-        for t in range(shown.size):
-            n = np.int32(n + np.int32((mine[t] > bound) & (shown[t] > hidden)))
-        if n > most:
+    above[:n] = 0.0  # 32-bit floats count to 16 million
+    for w in range(left.size):
+        while n > 0 and above[n - 1] > most:
+            n -= 1
+        if n == 0:
             break
-    return int(n)
-
-
-COUNTED = 4_096
-"""Titles that are counted until one looks whether they are too many: 32 kB of scores."""
+        first, bound, x = w * WORD, own[titles[n - 1]], left[w]
+        if first + WORD <= own.size:
+            x &= reaching(own[first : first + WORD], bound)
+        while x:
+            value, k = own[first + lowest_bit(x)], n - 1
+            while k >= 0 and value > own[titles[k]]:
+                above[k] += 1.0
+                k -= 1
+            x &= x - ONE
+    while n > 0 and above[n - 1] > most:
+        n -= 1
+    return n
 
 
 @jit_no_alloc
@@ -350,18 +356,15 @@ def find_alerts(
     n: int = best_new_releases(candidates, own, row, pages.alert[q], pages.alert_score[q])
     shown = count_common(left, left) if n > 0 else 0
     share, few = (1.0 - spec.alert_quantile) * shown, min(2.0 * spec.length, shown / 4.0)
-    kept = 0
-    for k in range(n):
-        t = pages.alert[q, k]
-        better = count_above(own, row, own[t], max(share, few))
-        if better > max(share, few):
-            break  # those that follow fit no better
+    kept, above = 0, pages.alert_above[q]
+    for k in range(count_better(own, left, pages.alert[q], n, max(share, few), above)):
+        t, better = pages.alert[q, k], above[k]
         if better <= share or (better <= few and contains(tagged, t)):
             pages.alert[q, kept] = t
-            pages.alert_above[q, kept] = 1.0 - better / shown
+            above[kept] = 1.0 - better / shown
             pages.alert_score[q, kept] = row[t]
             kept += 1
-    pages.alert[q, kept:] = -1
+    pages.alert[q, kept:], above[kept:] = -1, 0.0
     return kept
 
 

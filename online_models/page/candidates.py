@@ -35,8 +35,8 @@ from online_models.page.scratch import CandidateShelves, begin_shelf, end_shelf
 from online_models.page.selection import (
     count_common,
     list_common,
+    select_best_of_many,
     select_from_pool,
-    select_from_set,
     select_named,
     select_popular,
 )
@@ -99,11 +99,14 @@ def add_pool(shelves: CandidateShelves, kind: int, candidates: I4, row: F4, best
 
 
 @jit_no_alloc
-def add_hidden_gems(shelves: CandidateShelves, gems: U8, row: F4, best: float, least: int) -> None:
-    """Add those rarely watched titles, a set, that have the highest scores."""
-    c, left, high = begin_shelf(shelves, HIDDEN_GEMS, -1), shelves.tags.left, shelves.tags.high
-    gems = gems[: left.size]
-    select_from_set(gems, left, high, row, shelves.selection, shelves.title[c], shelves.score[c])
+def add_hidden_gems(shelves: CandidateShelves, gems: F4, row: F4, best: float, least: int) -> None:
+    """Add those titles whose entry in ``gems`` is 0, not -inf, that have the highest scores."""
+    # As a sum for all titles, since most titles of a long tail are rarely watched: no list of them.
+    c, key, n = begin_shelf(shelves, HIDDEN_GEMS, -1), shelves.selection.key, min(gems.size, row.size)
+    for t in range(n):
+        key[t] = row[t] + gems[t]
+    reach = shelves.tags.both[: -(-n // WORD)]
+    select_best_of_many(key[:n], shelves.selection, shelves.title[c], shelves.score[c], reach)
     end_shelf(shelves, c, row, best, least)
 
 

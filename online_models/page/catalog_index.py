@@ -324,11 +324,11 @@ def _genres(names: list[str], row: I4, ids: I4, size: int) -> U8:
     return out
 
 
-def _rare(watches: F8, share: float) -> U8:
-    """Return the least watched of the watched titles, as a set."""
+def _rare(watches: F8, share: float) -> F4:
+    """Return 0 for the least watched of the watched titles, -inf for others."""
     watched = watches[watches > 0]
     most = np.quantile(watched, share) if watched.size and share > 0 else 0.0
-    return _as_bits((watches > 0) & (watches <= most))
+    return np.where((watches > 0) & (watches <= most), np.float32(0.0), np.float32(-np.inf))
 
 
 def _as_bits(there: NDArray[np.bool_]) -> U8:

@@ -47,8 +47,8 @@ class CatalogIndexArrays(PassedByPointer):
     """[S] watches of each title."""
     total_watches: float
     """Sum of ``watches``."""
-    hidden_gems: U8
-    """[ceil(S / WORD)] rarely watched titles, one bit each: of a long tail most titles."""
+    hidden_gems: F4
+    """[S] 0 for rarely watched titles, which most are of a long tail, and -inf for others."""
     categories: I4
     """Tags that are categories: genres and moods."""
     duration: F4

@@ -149,8 +149,10 @@ def list_common(a: U8, b: U8, name: I4) -> int:
 PILES = 128
 """Piles of scores: more than twice the titles of a shelf, and small enough for the first-level cache."""
 
-HIGH_PARTS = 8
-"""Parts of a score row that decide which scores are high, evenly distributed: 65,536 titles."""
+SAMPLED_PART = PILES * WORD
+"""Titles of a part of a score row: 32 kB of scores, which a near cache holds."""
+SAMPLED_PARTS = 8
+"""Parts, evenly distributed, whose scores decide what is high: 65,536 titles or some more."""
 
 MOST_SORTED = 256
 """Maximum number of candidates that are compared with each other; more go through a heap."""
@@ -171,8 +173,6 @@ class SelectionScratch(PassedByPointer):
     """[PILES] maximum of each pile."""
     rank: I4
     """[PILES] the maxima as integers in the same order (`sortable_bits`)."""
-    parts: F4
-    """[ceil(T / PART), PILES] maximum of each pile of each part of a score row."""
 
 
 LOWEST = -(2**31)
@@ -193,19 +193,20 @@ def sortable_bits(bits: np.int32) -> np.int32:
 @jit_no_alloc
 def bound_of(key: F4, n: int, most: int, scratch: SelectionScratch) -> np.float32:
     """Return a key that at least ``most`` of the first ``n`` keys reach; ``most`` <= ``PILES`` <= ``n``."""
+    scratch.highest[:] = -np.inf
     deal_to_piles(key[:n], scratch.highest)
     return bound_of_piles(most, scratch)
 
 
 @jit_no_alloc
 def deal_to_piles(key: F4, highest: F4) -> None:
-    """Write the maximum of each pile, -inf for piles without keys."""
+    """Raise the maximum of each pile to those of some more keys."""
     # The inner loops run over all piles without a branch, so that they become vector instructions.
     whole = key.size // PILES * PILES
-    highest[:] = -np.inf
     for a in range(0, whole, PILES):
+        some = key[a : a + PILES]
         for k in range(PILES):
-            highest[k] = max(highest[k], key[a + k])
+            highest[k] = max(highest[k], some[k])
     for k in range(key.size - whole):
         highest[k] = max(highest[k], key[whole + k])
 
@@ -302,46 +303,54 @@ def select_best(row: F4, scratch: SelectionScratch, title: I4, score: F4) -> Non
 
 
 @jit_no_alloc
+def deal_sample(key: F4, scratch: SelectionScratch) -> None:
+    """Write the maxima of piles of some keys: what so many piles of them reach, so many of all keys do."""
+    scratch.highest[:] = -np.inf
+    parts = -(-key.size // SAMPLED_PART)
+    for p in range(0, parts, max(1, parts // SAMPLED_PARTS)):
+        deal_to_piles(key[p * SAMPLED_PART : (p + 1) * SAMPLED_PART], scratch.highest)
+
+
+@jit_no_alloc
 def select_top(row: F4, scratch: SelectionScratch, title: I4, score: F4, left: U8, high: U8) -> None:
     """Write the titles of the highest scores as `select_best` does, and two sets of titles.
 
     ``left`` are all titles that have a score, ``high`` those with high ones: one of fifteen of 10,000, one of
     a hundred of many.
     """
-    parts, highest, most, part = scratch.parts, scratch.highest, title.size, PILES * WORD
-    for p in range(parts.shape[0]):  # the scores of a part are in a near cache while they are read twice
-        some = row[p * part : (p + 1) * part]
-        mark_reaching(some, np.float32(-np.inf), left[p * PILES : (p + 1) * PILES])
-        deal_to_piles(some, parts[p])
-    if row.size <= PILES or 2 * most > PILES:
-        for w in range(left.size):
-            high[w] = left[w]
+    few = row.size <= PILES or 2 * title.size > PILES
+    bound = np.float32(-np.inf)
+    if not few:
+        deal_sample(row, scratch)
+        bound = scratch.highest[0]
+        for k in range(1, PILES):
+            bound = min(bound, scratch.highest[k])
+    words = SAMPLED_PART // WORD
+    for p in range(-(-row.size // SAMPLED_PART)):  # a near cache holds a part while it is read twice
+        part = row[p * SAMPLED_PART : (p + 1) * SAMPLED_PART]
+        mark_reaching(part, np.float32(-np.inf), left[p * words : (p + 1) * words])
+        mark_reaching(part, bound, high[p * words : (p + 1) * words])
+    if few:
         select_best(row, scratch, title, score)
+    else:
+        select_from_set(high, left, high, row, scratch, title, score)
+
+
+@jit_no_alloc
+def select_best_of_many(key: F4, scratch: SelectionScratch, title: I4, score: F4, reach: U8) -> None:
+    """Write the titles of the highest keys as `select_best` does; ``reach`` is working memory.
+
+    Keys may be those of ``scratch``: they are moved to the front, never over one that is still to come.
+    """
+    if key.size <= PILES or 2 * title.size > PILES:
+        select_best(key, scratch, title, score)
         return
-    highest[:] = -np.inf
-    for p in range(0, parts.shape[0], max(1, parts.shape[0] // HIGH_PARTS)):
-        for k in range(PILES):
-            highest[k] = max(highest[k], parts[p, k])
-    usual = highest[0]
-    for k in range(1, PILES):
-        usual = min(usual, highest[k])
-    mark_reaching(row, usual, high)
-    for p in range(parts.shape[0]):
-        for k in range(PILES):
-            highest[k] = max(highest[k], parts[p, k])
-    bound, m = max(bound_of_piles(most, scratch), LEAST), 0
-    for p in range(parts.shape[0]):
-        for k in range(PILES):
-            if (
-                parts[p, k] >= bound
-            ):  # of all piles of all parts one for each title of a shelf, or little more
-                for t in range(p * part + k, min((p + 1) * part, row.size), PILES):
-                    if row[t] >= bound and m <= MOST_SORTED:
-                        scratch.kept[m], scratch.kept_key[m] = t, row[t]
-                        m += 1
-    if m > MOST_SORTED:  # many ties
-        m = keep_heap(row, row.size, most, scratch)
-    put_in_order(scratch, m, title, score)
+    deal_sample(key, scratch)
+    mark_reaching(key, bound_of_piles(title.size, scratch), reach)
+    n = list_common(reach, reach, scratch.title)
+    for k in range(n):
+        scratch.key[k] = key[scratch.title[k]]
+    select_named(scratch.key, scratch.title, n, scratch, title, score)
 
 
 @jit_no_alloc

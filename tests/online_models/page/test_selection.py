@@ -103,6 +103,10 @@ def test_the_best_of_all_titles(size: int, most: int, levels: int, hidden: float
         select_best(np.where(some, row, np.float32(-np.inf)), work, title[1], score[1])
         assert title[0].tolist() == title[1].tolist()
         assert score[0].tolist() == score[1].tolist()
+        title[0], score[0] = -1, -np.inf
+        work.key[:size] = np.where(some, row, np.float32(-np.inf))
+        bits.select_best_of_many(work.key[:size], work, title[0], score[0], np.empty_like(left))
+        assert title[0].tolist() == title[1].tolist()
 
 
 def has(row: Any, words: int) -> U8:
