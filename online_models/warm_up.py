@@ -144,6 +144,7 @@ def pack_and_restore() -> None:
     rows = np.arange(len(model.titles), dtype=np.int32)
     replica = TitleTable(model.config)
     replica.load(model.titles.ids, model.titles.pack(rows))
+    replica.label(rows[:1], [["genre:warm"]])
     heads, keys, starts = model.viewers.viewers.pack(np.zeros(1, np.int32))
     row = heads.tobytes() + keys[: starts[1]].tobytes()
     one_slot = ModelConfig(viewer_slots=1)
