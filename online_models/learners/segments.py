@@ -10,13 +10,14 @@ watch (:mod:`online_models.learners.k_anonymity`). Viewers are told apart by 16 
 nobody and make a segment look smaller, never larger.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from online_models.feedback.devices import device_of
+from online_models.jit import jit_no_alloc
 from online_models.learners.k_anonymity import LEAST, DistinctViewers
 from online_models.tables.layout import F4, F8, I8, U8
 
@@ -106,33 +107,82 @@ def device_scope(code: int) -> str:
     return f"{_DEVICE}{device_of(code)}"
 
 
+@jit_no_alloc
+def add_counts(titles: U8, counts: F8, n: int, kept: int, keys: U8, worth: F8) -> int:
+    """Add to the counts of titles, in order; new ones go behind the ``n`` that are there.
+
+    When there are more than ``2 * kept``, the ``kept`` of the highest counts stay, by count and then by key.
+    Returns how many there are then.
+    """
+    for i in range(keys.size):
+        place = n
+        for k in range(n):  # no early exit: without a branch the loop becomes vector instructions
+            place = k if titles[k] == keys[i] else place
+        if place == n:
+            titles[n], counts[n] = keys[i], 0.0
+            n += 1
+        counts[place] += worth[i]
+        if n > 2 * kept:
+            for k in range(1, n):  # by insertion: nearly half of them were in order the last time
+                title, count, at = titles[k], counts[k], k
+                while at > 0 and (
+                    counts[at - 1] < count or (counts[at - 1] == count and titles[at - 1] > title)
+                ):
+                    titles[at], counts[at] = titles[at - 1], counts[at - 1]
+                    at -= 1
+                titles[at], counts[at] = title, count
+            n = kept
+    return n
+
+
 class _Scope:
     """Forward-decayed counts of one segment."""
 
     def __init__(self, half_life_s: float) -> None:
         self.half_life_ms = 1000.0 * half_life_s
         self.viewers = DistinctViewers()
-        self.counts: dict[int, float] = {}
-        self.since_ms = self.newest_ms = self.changes = 0
+        self.size = self.since_ms = self.newest_ms = self.changes = 0
+        self._keys, self._counts = np.zeros(2 * KEPT + 1, np.uint64), np.zeros(2 * KEPT + 1)
 
-    def add(self, keys: Sequence[int], weights: Sequence[float], at_ms: Sequence[int]) -> None:
+    @property
+    def keys(self) -> U8:
+        """The titles."""
+        return self._keys[: self.size]
+
+    @property
+    def counts(self) -> F8:
+        """The watches of each title, as of ``since_ms``."""
+        return self._counts[: self.size]
+
+    def add(self, keys: U8, weights: F8, at_ms: I8) -> None:
         """Count watches in their order."""
-        if not self.counts:
-            self.since_ms = at_ms[0]
-        self.newest_ms = max(self.newest_ms, *at_ms)
-        half_life_ms, longest = self.half_life_ms, _RESCALE * self.half_life_ms
-        for key, weight, at in zip(keys, weights, at_ms, strict=True):
-            if at - self.since_ms > longest:
-                self._rescale(at)
-            worth = weight * 2.0 ** ((at - self.since_ms) / half_life_ms)
-            self.counts[key] = self.counts.get(key, 0.0) + worth
-            if len(self.counts) > 2 * KEPT:
-                best = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))[:KEPT]
-                self.counts = dict(best)
+        if not self.size:
+            self.since_ms = int(at_ms[0])
+        self.newest_ms = max(self.newest_ms, int(at_ms.max()))
+        start, longest = 0, _RESCALE * self.half_life_ms
+        while start < keys.size:
+            late = at_ms[start:] - self.since_ms > longest
+            if late[0]:
+                self._rescale(int(at_ms[start]))
+                late = at_ms[start:] - self.since_ms > longest
+            stop = start + int(late.argmax()) if late.any() else keys.size
+            self._add(keys[start:stop], weights[start:stop], at_ms[start:stop])
+            start = stop
+
+    def load(self, counts: Mapping[int, float]) -> None:
+        """Replace the counts."""
+        self.size, room = len(counts), max(2 * KEPT, len(counts)) + 1
+        self._keys, self._counts = np.zeros(room, np.uint64), np.zeros(room)
+        self._keys[: self.size], self._counts[: self.size] = [*counts], [*counts.values()]
+
+    def _add(self, keys: U8, weights: F8, at_ms: I8) -> None:
+        worth = weights * np.power(2.0, (at_ms - self.since_ms) / self.half_life_ms)
+        self.size = add_counts(self._keys, self._counts, self.size, KEPT, keys, worth)
 
     def _rescale(self, at_ms: int) -> None:
-        factor = 2.0 ** ((self.since_ms - at_ms) / self.half_life_ms)
-        self.counts = {key: count * factor for key, count in self.counts.items() if count * factor > _FADED}
+        counts = self.counts * 2.0 ** ((self.since_ms - at_ms) / self.half_life_ms)
+        left = counts > _FADED
+        self.load(dict(zip(self.keys[left].tolist(), counts[left].tolist(), strict=True)))
         self.since_ms = at_ms
 
 
@@ -178,7 +228,10 @@ class Segments:
 
         Country and device are codes, 0 if unknown.
         """
-        columns = [key], [weight], [at_ms], [viewer]
+        columns = (
+            np.array([key], np.uint64), np.array([weight], np.float64), np.array([at_ms], np.int64),
+            np.array([viewer]),
+        )  # fmt: skip
         if country:
             self._count(country_scope(country), HALF_LIFE_S, *columns)
             self._count(daypart_scope(country, at_ms), DAYPART_HALF_LIFE_S, *columns)
@@ -202,7 +255,7 @@ class Segments:
         self, keys: U8, weights: F4, at_ms: I8, *, countries: Codes, devices: Codes, viewers: Codes
     ) -> None:
         """Count watches as :meth:`watch` does one by one, but segment by segment, in a third of the time."""
-        parts = at_ms // 3_600_000 % 24 * DAYPARTS // 24
+        parts, exact = at_ms // 3_600_000 % 24 * DAYPARTS // 24, weights.astype(np.float64)
         groups: list[tuple[int, str, float, Rows]] = []
         for first, code, rows in _groups(countries.astype(np.int64)):
             groups.append((first, country_scope(code), HALF_LIFE_S, rows))
@@ -212,17 +265,16 @@ class Segments:
         for first, code, rows in _groups(devices.astype(np.int64)):
             groups.append((first, device_scope(code), HALF_LIFE_S, rows))
         for _, scope, half_life_s, rows in sorted(groups, key=lambda group: group[0]):
-            columns = (keys[rows].tolist(), weights[rows].tolist(), at_ms[rows].tolist())
-            self._count(scope, half_life_s, *columns, viewers[rows].tolist())
+            self._count(scope, half_life_s, keys[rows], exact[rows], at_ms[rows], viewers[rows])
 
     def _count(
         self,
         name: str,
         half_life_s: float,
-        keys: list[int],
-        weights: list[float],
-        at_ms: list[int],
-        viewers: list[int],
+        keys: U8,
+        weights: F8,
+        at_ms: I8,
+        viewers: Codes,
     ) -> None:
         scope = self._scopes.get(name)
         if scope is None:
@@ -231,7 +283,8 @@ class Segments:
             self._dropped.pop(name, None)
             scope = self._scopes[name] = _Scope(half_life_s)
         scope.add(keys, weights, at_ms)
-        scope.viewers.add(viewers, self._least)
+        if not scope.viewers.enough:
+            scope.viewers.add(viewers.tolist(), self._least)
         self._changed(name, scope)
 
     def _changed(self, name: str, scope: _Scope) -> None:
@@ -245,7 +298,7 @@ class Segments:
 
         def watches(name: str) -> tuple[float, str]:
             scope = self._scopes[name]
-            return sum(scope.counts.values()) * 2.0 ** ((scope.since_ms - newest) / scope.half_life_ms), name
+            return sum(scope.counts.tolist()) * 2.0 ** ((scope.since_ms - newest) / scope.half_life_ms), name
 
         countries = [name for name in self._scopes if not name.startswith(_DEVICE)]
         for name in sorted(countries, key=watches)[: MOST_SCOPES // 8]:
@@ -273,8 +326,8 @@ class Segments:
         if found is None or not found.viewers.enough:
             return []
         now = 2.0 ** ((found.since_ms - found.newest_ms) / found.half_life_ms)
-        best = sorted(found.counts.items(), key=lambda item: (-item[1], item[0]))[:n]
-        return [(key, count * now) for key, count in best]
+        best = np.lexsort((found.keys, -found.counts))[:n]
+        return [*zip(found.keys[best].tolist(), (found.counts[best] * now).tolist(), strict=True)]
 
     def newest_ms(self, scope: str) -> int:
         """Return the time of a segment's newest watch."""
@@ -294,15 +347,13 @@ class Segments:
     def state(self, scope: str) -> Segment:
         """Return a segment's counts as they are stored."""
         one = self._scopes[scope]
-        keys = np.fromiter(one.counts, np.uint64, len(one.counts))
-        counts = np.fromiter(one.counts.values(), np.float64, len(one.counts))
         viewers = None if one.viewers.enough else sorted(one.viewers.members)
-        return Segment(keys, counts, one.since_ms, one.newest_ms, viewers)
+        return Segment(one.keys.copy(), one.counts.copy(), one.since_ms, one.newest_ms, viewers)
 
     def load(self, scope: str, stored: Segment) -> None:
         """Load a stored segment."""
         one = _Scope(DAYPART_HALF_LIFE_S if "@" in scope else HALF_LIFE_S)
-        one.counts = dict(zip(stored.keys.tolist(), stored.counts.tolist(), strict=True))
+        one.load(dict(zip(stored.keys.tolist(), stored.counts.tolist(), strict=True)))
         one.since_ms, one.newest_ms = stored.since_ms, stored.newest_ms
         one.viewers = DistinctViewers(set(stored.viewers or ()), enough=stored.viewers is None)
         self.version += 1
