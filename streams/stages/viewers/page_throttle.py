@@ -19,15 +19,19 @@ import time
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from online_models.tables.layout import I8
 from streams.engine.stage import Record, Row, StateView
 from streams.stages.wire.partition_rows import PENDING_PAGE
 from streams.telemetry.metrics import Metrics
 
 __all__ = [
-    "Clock", "PageRequest", "PageThrottle", "PendingPage", "SentAt", "latest", "timestamp_of",
+    "Clock", "PageRequests", "PageThrottle", "PendingPage", "SentAt", "latest", "requests_of", "timestamp_of",
 ]  # fmt: skip
 
 STEPS = 16
@@ -37,13 +41,13 @@ STEPS = 16
 Clock = Callable[[], float]
 """Seconds from any origin, never backwards."""
 
-PageRequest = tuple[int, int, int]
-"""The viewer's slot, and offset and time (ms) of the event that asks for a page."""
+PageRequests = I8
+"""[n, 3] the viewer's slot, and offset and time (ms) of the event that asks for a page."""
 
 SentAt = Callable[[int], int]
 """Returns the timestamp (ms) of the record at an offset; 0: unknown."""
 
-_BY_OFFSET = itemgetter(1)
+_SLOT, _EVENT = 0, 1  # columns of requests
 _OFFSET = attrgetter("offset")
 
 
@@ -83,10 +87,10 @@ class PageThrottle:
     >>> now = [10.0]
     >>> throttle = PageThrottle(Empty(), 1.0, Metrics(), clock=lambda: now[0])
     >>> ids = ["ada", "bob"]
-    >>> throttle.admit([(0, 7, 10**12), (1, 8, 10**12)], ids)
-    [(0, 7, 1000000000000), (1, 8, 1000000000000)]
+    >>> throttle.admit(requests_of([0, 1], [7, 8], [10**12, 10**12]), ids).tolist()
+    [[0, 7, 1000000000000], [1, 8, 1000000000000]]
     >>> now[0] = 10.25
-    >>> throttle.admit([(0, 9, 10**12)], ids), throttle.due_s()
+    >>> throttle.admit(requests_of([0], [9], [10**12]), ids).tolist(), throttle.due_s()
     ([], 0.75)
     >>> now[0] = 11.5
     >>> throttle.due_s(), [(page.viewer_id, page.offset) for page in throttle.take_due(100)], throttle.due_s()
@@ -107,8 +111,8 @@ class PageThrottle:
             self._defer(PendingPage(viewer_id, offset, at, 0.0, sent_ms))
 
     def admit(
-        self, requests: Sequence[PageRequest], ids: Sequence[str], sent_at: SentAt = lambda _: 0
-    ) -> list[PageRequest]:
+        self, requests: PageRequests, ids: Sequence[str], sent_at: SentAt = lambda _: 0
+    ) -> PageRequests:
         """Return the requests whose page is made now; the pages of the others become pending.
 
         Parameters
@@ -121,12 +125,11 @@ class PageThrottle:
             Timestamps of the records that ask. Default: unknown.
         """
         if not self._interval_s and not self._pending:
-            return list(requests)
+            return requests
         ends = self._next_end()
         self._close_windows()
         now = []
-        for request in requests:
-            slot, offset, at = request
+        for n, (slot, offset, at) in enumerate(requests.tolist()):
             viewer_id = ids[slot]
             if viewer_id in self._windows:
                 due = self._windows[viewer_id]
@@ -136,8 +139,8 @@ class PageThrottle:
             else:
                 self._remove(viewer_id)
                 self._open_window(viewer_id, ends)
-                now.append(request)
-        return now
+                now.append(n)
+        return requests[now]
 
     def due_s(self) -> float | None:
         """Return the seconds until a page is due, 0 when one is; None where none is pending."""
@@ -225,14 +228,20 @@ def timestamp_of(records: Sequence[Record], offset: int) -> int:
     return max(0, records[bisect_left(records, offset, key=_OFFSET)].timestamp)
 
 
-def latest(requests: list[PageRequest], *, by_event: bool) -> list[PageRequest]:
+def requests_of(slots: ArrayLike, offsets: ArrayLike, at: ArrayLike) -> PageRequests:
+    """Return requests by their columns [n]."""
+    return np.stack(np.broadcast_arrays(slots, offsets, at), axis=1, dtype=np.int64)
+
+
+def latest(requests: PageRequests, *, by_event: bool) -> PageRequests:
     """Return requests by offset: the last one of each viewer, or the last one of each event.
 
     Examples
     --------
-    >>> requests = [(0, 9, 5), (1, 7, 5), (0, 8, 5)]
-    >>> latest(requests, by_event=False), len(latest(requests, by_event=True))
-    ([(1, 7, 5), (0, 9, 5)], 3)
+    >>> requests = requests_of([0, 1, 0], [9, 7, 8], 5)
+    >>> latest(requests, by_event=False).tolist(), len(latest(requests, by_event=True))
+    ([[1, 7, 5], [0, 9, 5]], 3)
     """
-    ordered = sorted(requests, key=_BY_OFFSET)
-    return list({one[1] if by_event else one[0]: one for one in ordered}.values())
+    ordered = requests[np.argsort(requests[:, _EVENT], kind="stable")]
+    names = ordered[:, _EVENT if by_event else _SLOT].tolist()
+    return ordered[[*dict(zip(names, range(len(names)), strict=True)).values()]]

@@ -1,6 +1,6 @@
 """Makes the pages of a partition: builds them by experiment arm, numbers and encodes them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Final, NamedTuple
@@ -18,7 +18,7 @@ from online_models.page.config import PageConfig, explores, treated_page
 from online_models.page.shelf_kinds import REASONS, ShelfValue
 from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.codes import EXPLORED, PINNED, TOP_PICKS
-from online_models.tables.layout import I4
+from online_models.tables.layout import I4, U1, U2
 from online_models.tables.viewers import NO_LIMIT, ViewerTable
 from schemas import topics
 from schemas.experiments import ArtworkPolicy, Ranking, Treatment
@@ -28,7 +28,7 @@ from streams.engine.stage import Message, Outcome
 from streams.stages.viewers.alerts import Alerts
 from streams.stages.viewers.artwork import PageArtwork, with_arms
 from streams.stages.viewers.page_bytes import Causes, PageEncoder, numbered
-from streams.stages.viewers.page_throttle import PageRequest
+from streams.stages.viewers.page_throttle import PageRequests
 from streams.telemetry.metrics import Metrics
 
 __all__ = ["PagePublisher", "PageVariant", "group_by_variant"]
@@ -105,7 +105,7 @@ class PagePublisher:
             ttl_ms=int(settings.list_ttl_s * 1000),
         )
 
-    def publish(self, requests: Sequence[PageRequest], now_ms: int, floor: int, out: Outcome) -> None:
+    def publish(self, requests: PageRequests, now_ms: int, floor: int, out: Outcome) -> None:
         """Put pages and their alerts into an outcome.
 
         Parameters
@@ -126,12 +126,12 @@ class PagePublisher:
         self._metrics.lists.inc(len(requests))
 
     def _pages(
-        self, requests: Sequence[PageRequest], variant: PageVariant, now_ms: int, floor: int, out: Outcome
+        self, requests: PageRequests, variant: PageVariant, now_ms: int, floor: int, out: Outcome
     ) -> list[Message]:
         """Make the pages of one variant; alerts go into the outcome where the viewers' taste has ranked."""
         viewers, rivals, treatment = self._side.viewers, variant.rivals, variant.treatment
         # a column each end to end, as the kernel that writes pages is compiled for
-        asked, offsets, at = np.ascontiguousarray(np.array(requests, np.int64).T)
+        asked, offsets, at = np.ascontiguousarray(requests.T)
         slots = asked.astype(np.int32)
         config = treated_page(self._index.config, treatment, explore=variant.explores)
         if rivals is not None:  # only titles of the two rankers are compared: none is explored
@@ -146,10 +146,7 @@ class PagePublisher:
             new = self._build(slots, now_ms, rivals.new, config)
             coins = [f"{rivals.salt} {name} {seq}" for name, seq in zip(names, seqs.tolist(), strict=True)]
             picks = interleave_top_picks(pages, new, coins, config.visible)
-        limits = zip(
-            viewers.arrays.country[slots].tolist(), viewers.arrays.limit[slots].tolist(), strict=True
-        )
-        said = [_limits_json(country, limit) + variant.arms for country, limit in limits]
+        said = _said(viewers.arrays.country[slots], viewers.arrays.limit[slots], variant.arms)
         causes = Causes(names, seqs, offsets, at, said, np.full_like(at, now_ms) if self._live else at)
         shown = self._artwork.select(pages, slots, now_ms, treatment.artwork or ArtworkPolicy.BANDIT)
         if rivals is not None:
@@ -178,6 +175,13 @@ class PagePublisher:
         return min(self._length, treatment.list_length or self._length)
 
 
+def _said(countries: U2, limits: U1, arms: bytes) -> list[bytes]:
+    """Encode the fields `country`, `maturity` and `arms` of pages [n]: there are few different ones."""
+    codes = (countries.astype(np.int64) << 8 | limits).tolist()
+    texts = {code: _limits_json(code >> 8, code & 0xFF) + arms for code in {*codes}}
+    return [texts[code] for code in codes]
+
+
 @cache
 def _limits_json(country: int, limit: int) -> bytes:
     """Encode a page's fields `country` and `maturity`."""
@@ -188,8 +192,8 @@ def _limits_json(country: int, limit: int) -> bytes:
 
 
 def group_by_variant(
-    requests: Sequence[PageRequest], viewers: ViewerTable, plan: ExperimentPlan, now_ms: int
-) -> Iterator[tuple[PageVariant, list[PageRequest]]]:
+    requests: PageRequests, viewers: ViewerTable, plan: ExperimentPlan, now_ms: int
+) -> Iterator[tuple[PageVariant, PageRequests]]:
     """Yield requests by the variant of their pages.
 
     All pages of a viewer in one batch have the same variant and stay in order, and so do their numbers.
@@ -206,15 +210,16 @@ def group_by_variant(
         Time of the pages: it decides which experiments run.
     """
     if plan.idle:
-        yield PageVariant(NO_TREATMENT.treatment, b""), list(requests)
+        yield PageVariant(NO_TREATMENT.treatment, b""), requests
         return
-    treated = {slot: _treated(slot, viewers, plan, now_ms) for slot, _, _ in requests}
-    groups: dict[tuple[ListTreatment, bool | None], list[PageRequest]] = {}
-    for request in requests:
-        groups.setdefault(treated[request[0]], []).append(request)
+    slots = requests[:, 0].tolist()
+    treated = {slot: _treated(slot, viewers, plan, now_ms) for slot in dict.fromkeys(slots)}
+    groups: dict[tuple[ListTreatment, bool | None], list[int]] = {}
+    for n, slot in enumerate(slots):
+        groups.setdefault(treated[slot], []).append(n)
     for (how, explore), group in groups.items():
         arms = b',"arms":' + msgspec.json.encode(how.arms) if how.arms else b""
-        yield PageVariant(how.treatment, arms, explore, how.rivals), group
+        yield PageVariant(how.treatment, arms, explore, how.rivals), requests[group]
 
 
 def _treated(

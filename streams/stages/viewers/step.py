@@ -43,11 +43,12 @@ from streams.stages.viewers.departures import Departures
 from streams.stages.viewers.impressions import HOT_BYTES
 from streams.stages.viewers.page_throttle import (
     Clock,
-    PageRequest,
+    PageRequests,
     PageThrottle,
     PendingPage,
     SentAt,
     latest,
+    requests_of,
     timestamp_of,
 )
 from streams.stages.viewers.publisher import PagePublisher
@@ -275,7 +276,7 @@ class ViewersStep:
         self._alerts.begin_batch()
         out, viewers = Outcome(), self._side.viewers
         slots = viewers.acquire([page.viewer_id for page in pending], self._load)
-        requests = [(slot, page.offset, page.at) for slot, page in zip(slots.tolist(), pending, strict=True)]
+        requests = requests_of(slots, [page.offset for page in pending], [page.at for page in pending])
         at_ms = self._page_time_ms(max(page.at for page in pending))
         self._publisher.publish(requests, at_ms, self._cutover.floor, out)
         out.deferred_causes.extend((page.offset, page.sent_ms) for page in pending)
@@ -293,14 +294,14 @@ class ViewersStep:
         slots, new = self._side.admit(events.viewers, events.key, self._load)
         self._count_duplicates(int(np.count_nonzero(~new)))
         events, slots = events.select(new), slots[new]
-        requests: list[PageRequest] = []
+        requests: list[PageRequests] = []
         for start, stop in self._signals.impressions.spans(events, slots):
             requests += self._learn_span(events.cut(start, stop), slots[start:stop], out)
-        if requests and not self._cutover.silent:
-            requests = latest(requests, by_event=self._settings.list_per_event)
-            if now := self._throttle.admit(requests, viewers.ids, sent_at):
+        if any(map(len, requests)) and not self._cutover.silent:
+            asked = latest(np.concatenate(requests), by_event=self._settings.list_per_event)
+            if len(now := self._throttle.admit(asked, viewers.ids, sent_at)):
                 self._publisher.publish(now, self._page_time_ms(newest_ms), self._cutover.floor, out)
-                out.causes.extend(offset for _, offset, _ in now)
+                out.causes.extend(now[:, 1].tolist())
             out.rows.extend(self._throttle.take_rows())
         if len(events):
             out.rows.extend(viewer_rows.pack(viewers, np.unique(slots)))
@@ -322,12 +323,14 @@ class ViewersStep:
         clock = self._stage.wall_clock
         return newest_ms if clock is None else clock()
 
-    def _learn_span(self, events: EventBatch, slots: I4, out: Outcome) -> list[PageRequest]:
+    def _learn_span(self, events: EventBatch, slots: I4, out: Outcome) -> list[PageRequests]:
         """Learn events that are new to their viewers; return the requests for pages."""
         viewers, reward = self._side.viewers.arrays, self._settings.model.reward
         said = events.country, events.device
         countries, changed = take_all(viewers, slots, said, events.decoded, events.at, reward)
-        requests = [(int(slots[n]), int(events.offset[n]), int(events.at[n])) for n in changed]
+        requests = (
+            [requests_of(slots[changed], events.offset[changed], events.at[changed])] if changed else []
+        )
         rows = events.rows
         if rows.event.size:
             feedback = self._side.feedback(events.columns(), slots=slots[rows.event])
@@ -338,7 +341,7 @@ class ViewersStep:
                 self._guests.learn(feedback, signals, tests)
             places = countries[rows.event], events.device[rows.event]
             self._signals.publish(events, feedback, signals, places=places, tastes=tastes, out=out)
-            requests += self._page_requests(feedback, signals, events.offset[rows.event])
+            requests.append(self._page_requests(feedback, signals, events.offset[rows.event]))
         return requests
 
     def _remove(self, departure: Departure) -> Outcome:
@@ -378,7 +381,7 @@ class ViewersStep:
         if events:
             self._stage.metrics.events.labels(STAGE, "duplicate").inc(events)
 
-    def _page_requests(self, feedback: Feedback, signals: Signals, offsets: I8) -> list[PageRequest]:
+    def _page_requests(self, feedback: Feedback, signals: Signals, offsets: I8) -> PageRequests:
         """Return the signals that ask for a page: of a plain list, those on taste and known titles."""
         effect = signals.action[: feedback.action.size]
         if self._settings.list_per_event:
@@ -387,5 +390,4 @@ class ViewersStep:
             asking = _ON_TASTE[effect]
         else:
             asking = ~_WITHOUT_PAGE[feedback.action]
-        slots, causes, at = feedback.viewer[asking], offsets[asking], feedback.at[asking]
-        return list(zip(slots.tolist(), causes.tolist(), at.tolist(), strict=True))
+        return requests_of(feedback.viewer[asking], offsets[asking], feedback.at[asking])

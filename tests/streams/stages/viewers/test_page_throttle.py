@@ -12,7 +12,7 @@ from schemas import Identify, topics
 from schemas.fields import RowKind
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
-from streams.stages.viewers.page_throttle import PageRequest, PageThrottle
+from streams.stages.viewers.page_throttle import PageThrottle, requests_of
 from streams.stages.wire.partition_rows import PENDING_PAGE, SENT
 from streams.telemetry.metrics import Metrics
 from tests.streams.steps import T0, Line, MemoryStore, pages_of, watch
@@ -38,9 +38,10 @@ class Desk:
         """Begin anew from what is stored."""
         self.throttle = PageThrottle(self.store, self.interval_s, self.metrics, clock=lambda: self.now)  # type: ignore[arg-type]
 
-    def request(self, *requests: PageRequest) -> None:
+    def request(self, *requests: tuple[int, int, int]) -> None:
         """Let a batch ask for pages."""
-        for slot, offset, _ in self.throttle.admit(requests, VIEWERS, lambda offset: T0 + offset):
+        asked = requests_of(*zip(*requests, strict=True))
+        for slot, offset, _ in self.throttle.admit(asked, VIEWERS, lambda offset: T0 + offset).tolist():
             self.published.append((VIEWERS[slot], offset, self.now))
         self.store.commit(Outcome(rows=self.throttle.take_rows()))
 

@@ -15,7 +15,7 @@ from tests.streams.steps import T0
 
 POPULAR = Treatment(ranking=Ranking.POPULARITY)
 ARMS = (Arm(name="popular", share=0.5, treatment=POPULAR), Arm(name="blend", share=0.5))
-REQUESTS = [(n, 10 + n, T0) for n in (3, 1, 2, 0, 1)]
+REQUESTS = np.array([(n, 10 + n, T0) for n in (3, 1, 2, 0, 1)])
 
 
 def _viewers(country: str = "IN", limit: int = 255) -> Any:
@@ -32,21 +32,21 @@ def _trial(**more: Any) -> Experiment:
 def test_without_experiments_a_batch_stays_together() -> None:
     """No arms, no treatment, the same order."""
     ((variant, requests),) = group_by_variant(REQUESTS, _viewers(), ExperimentPlan(), T0)
-    assert (variant.treatment, variant.arms, requests) == (Treatment(), b"", REQUESTS)
+    assert (variant.treatment, variant.arms, requests.tolist()) == (Treatment(), b"", REQUESTS.tolist())
 
 
 def test_each_viewer_is_in_the_group_of_their_arm() -> None:
     """All pages once, a viewer's in order, and the arm with its propensity as JSON."""
     groups = list(group_by_variant(REQUESTS, _viewers(), ExperimentPlan([_trial()]), T0))
-    assert sorted(one for _, requests in groups for one in requests) == sorted(REQUESTS)
+    assert sorted(one for _, group in groups for one in group.tolist()) == sorted(REQUESTS.tolist())
     for variant, requests in groups:
         (arm,) = json.loads("{" + variant.arms.decode()[1:] + "}")["arms"]
-        for slot, _, _ in requests:
+        for slot, _, _ in requests.tolist():
             mine = assign(_trial(), f"v{slot}")
             assert mine is not None
             assert arm == {"experiment_id": "x", "arm": mine.arm, "propensity": 0.5}
         assert variant.treatment == (POPULAR if arm["arm"] == "popular" else Treatment())
-        assert [one for one in requests if one[0] == 1] in ([], [(1, 11, T0), (1, 11, T0)])
+        assert requests[requests[:, 0] == 1].tolist() in ([], [[1, 11, T0], [1, 11, T0]])
 
 
 def test_the_audience_is_that_of_the_row() -> None:
