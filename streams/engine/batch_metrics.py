@@ -2,18 +2,17 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.dead_letters import DeadLetter
-from streams.engine.stage import Record
 from streams.telemetry.metrics import Metrics
 
 __all__ = ["PARTS", "BatchMetrics"]
 
 PARTS = ("step", "transaction", "store")
 """Parts of a batch whose time is taken."""
-
-_timestamp = attrgetter("timestamp")
 
 
 class BatchMetrics:
@@ -36,21 +35,21 @@ class BatchMetrics:
 
     def observe(
         self,
-        records: Sequence[Record],
+        sent_ms: NDArray[np.int64],
         letters: Sequence[DeadLetter],
         took: Mapping[str, float],
         *,
         applied: int,
         now_ms: int,
     ) -> None:
-        """Count a batch that was committed at a time: its records, dead letters, seconds of its parts."""
+        """Count a batch that was committed at a time: timestamps, dead letters, seconds of its parts."""
         for part, seconds in took.items():
             self._seconds[part].observe(seconds)
-        if records:
-            self._events.observe(len(records))
-        self._applied.inc(len(records))
+        if sent_ms.size:
+            self._events.observe(sent_ms.size)
+        self._applied.inc(sent_ms.size)
         self._offset.set(applied)
-        self._delay.observe(self._stage, [(now_ms - sent) / 1000 for sent in map(_timestamp, records)])
+        self._delay.observe(self._stage, (now_ms - sent_ms) / 1000)
         if letters:
             for reason, count in Counter(letter.reason for letter in letters).items():
                 self._dead_letters.labels(self._stage, reason.value).inc(count)

@@ -19,6 +19,9 @@ from itertools import accumulate
 from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streams.engine.stage import Outcome, Record
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tracing import SpanIds, TracedRecord
@@ -33,11 +36,11 @@ TRACES: Final = 1_024
 
 _end = itemgetter(0)
 _offset = attrgetter("offset")
-_timestamp = attrgetter("timestamp")
 _Trace = Callable[[Sequence[TracedRecord], str], Mapping[int, SpanIds]]
 """``(records, operation) -> spans by offset``."""
-_Waits = tuple[list[float], list[float], list[float]]
-"""Seconds of pages in the topic, in the queue, and held back."""
+_Seconds = NDArray[np.float64]
+_Waits = tuple[_Seconds, _Seconds, _Seconds, _Seconds]
+"""Seconds of pages from the event to the commit, and of these in the topic, in the queue, and held back."""
 _NO_SPANS: Final[Mapping[int, SpanIds]] = {}
 
 
@@ -45,6 +48,8 @@ class Committed(NamedTuple):
     """A batch that was committed."""
 
     records: Sequence[Record]
+    sent_ms: NDArray[np.int64]
+    """Their timestamps."""
     outcome: Outcome
     times: Sequence[float]
     """Start of the step, its end, the commit, the end of the write to the store (`time.perf_counter`)."""
@@ -103,20 +108,23 @@ class Freshness:
         spans = trace(records, "process") if records else _NO_SPANS
         if records:
             self._add_way(batch, zero_ms, began_ms)
-        waits: _Waits = [], [], []
+        waits: list[_Waits] = []
         if causes:
+            waits.append(self._immediate(batch))
             ids = {n: spans[offset] for n, offset in enumerate(causes) if offset in spans} if spans else {}
-            self._whole.observe("false", self._immediate(batch, waits), ids)
+            self._whole.observe("false", waits[0][0], ids)
         if spans:
             self._keep_traced(records, spans)
         if deferred:
+            waits.append(self._deferred(batch, began_ms))
             ids = self._exemplars(deferred, trace) if self._traced else {}
-            self._whole.observe("true", self._deferred(batch, began_ms, waits), ids)
+            self._whole.observe("true", waits[-1][0], ids)
         if pages := len(causes) + len(deferred):
-            topic, queue, throttle = waits
+            _, topic, queue, throttle = map(np.concatenate, zip(*waits, strict=True))
             self._part.observe_each({
                 "topic": topic, "queue": queue, "throttle": throttle,
-                "step": [stepped - start] * pages, "transaction": [committed - stepped] * pages,
+                "step": np.full(pages, stepped - start),
+                "transaction": np.full(pages, committed - stepped),
             })  # fmt: skip
 
     def _add_way(self, batch: Committed, zero_ms: float, began_ms: float) -> None:
@@ -130,37 +138,32 @@ class Freshness:
         if len(self._ways) == 2 * WAYS:
             del self._ways[:WAYS], self._lasts[:WAYS]
 
-    def _immediate(self, batch: Committed, waits: _Waits) -> list[float]:
-        """Return seconds of the pages that records of this batch caused, and add their waits."""
-        records, causes, way, committed_ms = (
-            batch.records, batch.outcome.causes, self._ways[-1], batch.committed_ms
-        )  # fmt: skip
-        if records[-1].offset - way.first == len(records) - 1:  # as good as always: no offset is left out
-            first = way.first
-            sent = [records[offset - first].timestamp for offset in causes]
+    def _immediate(self, batch: Committed) -> _Waits:
+        """Return the seconds of the pages that records of this batch caused."""
+        records, way, committed_ms = batch.records, self._ways[-1], batch.committed_ms
+        causes = np.array(batch.outcome.causes, np.int64)
+        place = causes - way.first
+        if records[-1].offset - way.first != len(records) - 1:  # seldom: an offset is left out
+            place = np.searchsorted(np.fromiter(map(_offset, records), np.int64, len(records)), causes)
+        sent = batch.sent_ms[place]
+        fetched: _Seconds | float
+        if way.together_ms is not None:
+            fetched = way.together_ms
         else:
-            timestamps = dict(zip(map(_offset, records), map(_timestamp, records), strict=True))
-            sent = [timestamps[offset] for offset in causes]
-        whole = [(committed_ms - at) / 1000 for at in sent]
-        topic, queue, _ = waits
-        if (fetch_ms := way.together_ms) is not None:
-            topic += [(fetch_ms - at) / 1000 for at in sent]
-            queue += [(way.began_ms - fetch_ms) / 1000] * len(causes)
-            return whole
-        fetched = [way.fetch_ms(offset) for offset in causes]
-        topic += [(to - at) / 1000 for at, to in zip(sent, fetched, strict=True)]
-        queue += [(way.began_ms - at) / 1000 for at in fetched]
-        return whole
+            ends = np.array([end for end, _ in way.fetched], np.int64)
+            times = np.array([*(way.zero_ms + 1000 * at for _, at in way.fetched), way.began_ms])
+            fetched = times[np.searchsorted(ends, causes)]
+        queue = np.broadcast_to((way.began_ms - fetched) / 1000, sent.shape)
+        return (committed_ms - sent) / 1000, (fetched - sent) / 1000, queue, np.empty(0)
 
-    def _deferred(self, batch: Committed, began_ms: float, waits: _Waits) -> list[float]:
-        """Return seconds of pages that were held back, and add their waits.
+    def _deferred(self, batch: Committed, began_ms: float) -> _Waits:
+        """Return the seconds of pages that were held back.
 
         Without a timestamp of their cause they are left out.
         """
-        committed_ms, ways, lasts = batch.committed_ms, self._ways, self._lasts
+        ways, lasts = self._ways, self._lasts
         oldest = max(0, len(ways) - WAYS)
-        topic, queue, throttle = waits
-        whole = []
+        times = []
         for offset, sent in batch.outcome.deferred_causes:
             if not sent:
                 continue
@@ -169,11 +172,12 @@ class Freshness:
             if place < len(ways) and offset >= (way := ways[place]).first:
                 together_ms, own = way.together_ms, way.began_ms
                 fetched = way.fetch_ms(offset) if together_ms is None else together_ms
-            whole.append((committed_ms - sent) / 1000)
-            topic.append((fetched - sent) / 1000)
-            queue.append((own - fetched) / 1000)
-            throttle.append((began_ms - own) / 1000)
-        return whole
+            times.append((sent, fetched, own))
+        sent_ms, fetched_ms, own_ms = np.array(times, np.float64).reshape(-1, 3).T
+        return (
+            (batch.committed_ms - sent_ms) / 1000, (fetched_ms - sent_ms) / 1000,
+            (own_ms - fetched_ms) / 1000, (began_ms - own_ms) / 1000,
+        )  # fmt: skip
 
     def _exemplars(self, deferred: Sequence[tuple[int, int]], trace: _Trace) -> dict[int, SpanIds]:
         """Make spans of the traced pages that were held back; return their ids by place among the pages."""

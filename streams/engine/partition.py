@@ -7,6 +7,7 @@ from itertools import pairwise
 from operator import attrgetter
 from threading import Event
 
+import numpy as np
 import structlog
 
 from streams.engine.batch_metrics import PARTS, BatchMetrics
@@ -26,7 +27,7 @@ __all__ = ["FetchTimes", "Partition", "unapplied"]
 
 _LOG = structlog.get_logger(__name__)
 
-_offset = attrgetter("offset")
+_offset, _timestamp = attrgetter("offset"), attrgetter("timestamp")
 
 FetchTimes = Sequence[tuple[int, float]]
 """How many records of a batch were fetched together, and when (`time.perf_counter`)."""
@@ -251,14 +252,15 @@ class Partition:
         self._context.failpoint("after_store")
         times.append(time.perf_counter())
         self.applied = applied
-        self._observe(Committed(batch, outcome, times, committed_ms, fetched))
+        sent_ms = np.fromiter(map(_timestamp, batch), np.int64, len(batch))
+        self._observe(Committed(batch, sent_ms, outcome, times, committed_ms, fetched))
         self._step.forget_blame(applied)
 
     def _observe(self, batch: Committed) -> None:
         """Update metrics and traces with a committed batch."""
         took = {part: end - start for part, (start, end) in zip(PARTS, pairwise(batch.times), strict=True)}
         letters = batch.outcome.dead_letters
-        self._metrics.observe(batch.records, letters, took, applied=self.applied, now_ms=batch.committed_ms)
+        self._metrics.observe(batch.sent_ms, letters, took, applied=self.applied, now_ms=batch.committed_ms)
 
         def trace(records: Sequence[TracedRecord], operation: str) -> Mapping[int, SpanIds]:
             spec = self.spec

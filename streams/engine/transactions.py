@@ -1,7 +1,8 @@
 """The transactional producer of a partition: all effects of a batch become visible at once, or none."""
 
 from collections.abc import Callable, Iterator
-from itertools import accumulate, pairwise
+
+import numpy as np
 
 from schemas.codec import encode
 from streams.engine.applied import APPLIED_KEY, Origin, pack_applied
@@ -275,11 +276,13 @@ def portions(messages: list[Message], most: int = REQUEST_BYTES) -> Iterator[lis
     sizes = [
         len(message.get("key") or b"") + len(message.get("value") or b"") + OVERHEAD for message in messages
     ]
-    begin, room = 0, most
-    if sum(sizes) > most:
-        for place, (before, end) in enumerate(pairwise(accumulate(sizes, initial=0))):
-            if end > room and place > begin:
-                yield messages[begin:place]
-                begin, room = place, before + most
-    if messages:
-        yield messages[begin:]
+    if sum(sizes) <= most:
+        if messages:
+            yield messages
+        return
+    ends = np.cumsum(sizes)
+    begin, before = 0, 0
+    while begin < ends.size:
+        stop = max(begin + 1, int(np.searchsorted(ends, before + most, side="right")))
+        yield messages[begin:stop]
+        begin, before = stop, int(ends[stop - 1])

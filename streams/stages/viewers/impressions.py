@@ -34,6 +34,8 @@ __all__ = ["HOT_BYTES", "ImpressionTracker", "Tastes"]
 Tastes = Mapping[int, Mapping[str, int]]
 """The words that viewers like, by slot (:mod:`online_models.artwork.features`)."""
 
+_NO_LOG: Final = ImpressionLog()
+"""The log of all viewers who saw and searched for nothing; nothing is recorded in it."""
 _POSITIVE, _IGNORED = int(Action.POSITIVE), int(Action.IGNORED)  # an enum's member takes 2 us to look up
 
 HOT_BYTES: Final = 200_000_000
@@ -141,7 +143,7 @@ class ImpressionTracker:
     def forget(self, viewer: str) -> Row:
         """Forget a viewer; return the deletion of the row."""
         self._logs.remove(viewer)
-        self._hot[viewer] = ImpressionLog()  # until the deletion is committed, the store has the former one
+        self._hot[viewer] = _NO_LOG  # until the deletion is committed, the store has the former one
         self._logs.weigh(viewer, b"")
         self._changed.pop(viewer, None)
         return impression_rows.key_of(viewer), None
@@ -159,7 +161,7 @@ class ImpressionTracker:
         update = (
             None
             if fit is None
-            else self._hot[viewer].record_artwork(event.title_id, artwork, fit, at_ms=at_ms)
+            else self._log_of(viewer).record_artwork(event.title_id, artwork, fit, at_ms=at_ms)
         )
         if update is not None:
             updates.artwork.append(update)
@@ -168,14 +170,14 @@ class ImpressionTracker:
     def _see_on_shelf(self, viewer: str, event: Impression, at_ms: int) -> None:
         if event.row_kind is None:
             return
-        if self._hot[viewer].record_shelf(event.title_id, event.row_kind, at_ms=at_ms):
+        if self._log_of(viewer).record_shelf(event.title_id, event.row_kind, at_ms=at_ms):
             self.shelf_value.see(event.row_kind)
             self._changed[viewer] = None
 
     def _open_result(self, viewer: str, event: Search, at_ms: int) -> None:
         query = normal(event.query)
         if query and event.clicked_title_id is not None:
-            self._hot[viewer].record_search(query, event.clicked_title_id, at_ms=at_ms)
+            self._log_of(viewer).record_search(query, event.clicked_title_id, at_ms=at_ms)
             self._changed[viewer] = None
 
     def _watch(
@@ -197,21 +199,26 @@ class ImpressionTracker:
 
     def _attributed(self, watches: Places, slots: I4, acts: Sequence[int]) -> list[int]:
         """Load the logs of all viewers; return the watches of those who saw or searched for any title."""
-        found = np.unique(np.concatenate((slots[watches], slots[acts])))
-        names = [self._viewers.ids[slot] for slot in found.tolist()]
-        self._load(set(names))
-        logged = np.fromiter((bool(self._hot[name]) for name in names), np.bool_, len(names))
+        found, ids = np.unique(np.concatenate((slots[watches], slots[acts]))), self._viewers.ids
+        names = [ids[slot] for slot in found.tolist()]
+        self._load(names)
+        logs = map(self._hot.__getitem__, names)
+        logged = np.array([log is not _NO_LOG and bool(log) for log in logs], np.bool_)
         logged[np.searchsorted(found, slots[acts])] = True
         out: list[int] = watches[logged[np.searchsorted(found, slots[watches])]].tolist()
         return out
 
-    def _load(self, wanted: set[str]) -> None:
+    def _load(self, wanted: Sequence[str]) -> None:
         """Bring viewers' logs into memory; all changes of before were taken as rows."""
-        self._logs.load(wanted)
-        for viewer in wanted:  # a difference of sets would walk all viewers in memory
-            if viewer not in self._hot:
-                self._hot[viewer] = ImpressionLog()
-                self._logs.weigh(viewer, b"")
+        for viewer in self._logs.load(wanted):
+            self._hot[viewer] = _NO_LOG
+            self._logs.weigh(viewer, b"")
+
+    def _log_of(self, viewer: str) -> ImpressionLog:
+        """Return the log of a viewer, to record in it."""
+        if self._hot[viewer] is _NO_LOG:
+            self._hot[viewer] = ImpressionLog()
+        return self._hot[viewer]
 
     def _row(self, viewer: str) -> Row:
         log = self._hot[viewer]

@@ -5,7 +5,7 @@ object of Python takes a few times what its packed bytes do, and never more than
 (`tests/streams/stages/wire/test_cached_rows.py` measures each kind of row).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 from weakref import WeakSet
 
@@ -75,21 +75,40 @@ class CachedRows(Generic[T]):
         self._weights: dict[str, int] = {}
         memory.add(self)
 
-    def load(self, names: Iterable[str]) -> None:
-        """Bring rows into memory; when it is full, those that were not used for longest leave it."""
-        missing = []
-        for name in sorted(names):
-            if name in self.hot:
-                self.hot[name] = self.hot.pop(name)
+    def load(self, names: Sequence[str]) -> list[str]:
+        """Bring rows into memory; when it is full, those that were not used for longest leave it.
+
+        Parameters
+        ----------
+        names
+            Each once.
+
+        Returns
+        -------
+        list
+            Those without a row.
+        """
+        hot, cold = self.hot, []
+        for name in names:
+            if (row := hot.pop(name, None)) is None:
+                cold.append(name)
             else:
+                hot[name] = row  # behind all others
+        missing = []
+        rows = self._store.get_many([self._prefix + name.encode() for name in cold])
+        for name, packed in zip(cold, rows, strict=True):
+            if packed is None:
                 missing.append(name)
-        rows = self._store.get_many([self._prefix + name.encode() for name in missing])
-        for name, row in zip(missing, rows, strict=True):
-            if row is not None:
-                self.hot[name] = self._unpack(row)
-                self.weigh(name, row)
-        wanted = set(names)
-        for name in list(self.hot) if self._memory.is_full else ():
+            else:
+                hot[name] = self._unpack(packed)
+                self.weigh(name, packed)
+        if self._memory.is_full:
+            self._make_room({*names})
+        return missing
+
+    def _make_room(self, wanted: set[str]) -> None:
+        """Remove rows that are not wanted, while memory is full."""
+        for name in list(self.hot):
             if name in wanted or not self._memory.is_full:
                 break
             self.remove(name)

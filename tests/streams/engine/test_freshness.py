@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from streams.engine.freshness import TRACES, WAYS, Committed, Freshness
@@ -27,7 +28,8 @@ def _batch(
     """Return a batch whose step takes 20 ms and whose transaction takes 30; record n was sent at T0 + n."""
     records: Any = [SimpleNamespace(offset=n, timestamp=T0 + n, headers=headers) for n in offsets]
     times = began_s, began_s + 0.020, began_s + 0.050, began_s + 0.060
-    return Committed(records, outcome, times, T0 + round(1000 * times[2]), fetched)
+    sent_ms = np.array([record.timestamp for record in records], np.int64)
+    return Committed(records, sent_ms, outcome, times, T0 + round(1000 * times[2]), fetched)
 
 
 def _no_trace(_: Sequence[Any], __: str) -> Mapping[int, Mapping[str, str]]:
