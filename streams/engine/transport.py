@@ -41,6 +41,7 @@ from mode import ServiceT
 
 from streams.engine.batching import Slice, size_of
 from streams.engine.consumer_group import TopicwiseAssignor, guard_static_member
+from streams.engine.fetched_records import FetchedRecords
 from streams.engine.record_batches import BoundedRecords
 from streams.errors import SourceGapError
 
@@ -88,6 +89,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401
         """Build the consumer from public options only: they are stable, Faust's internal ones are not."""
         fetcher.MemoryRecords = BoundedRecords  # no option bounds what a batch is decompressed to
+        fetcher.PartitionRecords = FetchedRecords
         conf = self.app.conf
         return aiokafka.AIOKafkaConsumer(
             bootstrap_servers=driver.server_list(transport.url, transport.default_port),

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from schemas.codec import decode_dead_letter
 from schemas.errors import Reason
 from streams.engine.dead_letters import poison_letter
+from streams.engine.fetched_records import FetchedRecord, FetchedRecords
 from streams.engine.partition import Partition
 from streams.engine.record_batches import LIMIT, BoundedRecords, UnopenedBatch, decompressed_size
 from streams.engine.stage import Outcome
@@ -28,9 +30,11 @@ BATCHES = st.lists(
 )
 
 
-def fetched(records: Any, begin: int = 0, producers: Any = None) -> PartitionRecords:
+def fetched(
+    records: Any, begin: int = 0, producers: Any = None, kind: type[PartitionRecords] = PartitionRecords
+) -> PartitionRecords:
     """Return the records of a partition as aiokafka's fetcher has them."""
-    return PartitionRecords(
+    return kind(
         TopicPartition("in", 0),
         records,
         producers,
@@ -54,6 +58,25 @@ def test_what_is_small_enough_is_as_it_was(batches: list[tuple[list[bytes], int]
     assert list(ours) == list(theirs)
     assert ours.next_fetch_offset == theirs.next_fetch_offset
     assert BoundedRecords(data).size_in_bytes() == len(data)
+
+
+@given(batches=BATCHES, stop=st.integers(0, 12), begin=st.integers(0, 3))
+def test_our_objects_say_what_those_of_aiokafka_do(
+    batches: list[tuple[list[bytes], int]], stop: int, begin: int
+) -> None:
+    """Field by field, from any position, and also if a part is taken now and the rest later."""
+    data, first = b"", 0
+    for values, codec in batches:
+        data += batch(values, first=first, codec=codec)
+        first += len(values)
+    ours = fetched(BoundedRecords(data), begin, kind=FetchedRecords)
+    theirs = fetched(BoundedRecords(data), begin)
+    for most in (stop, first):
+        found, wanted = list(islice(ours, most)), list(islice(theirs, most))
+        assert ours.next_fetch_offset == theirs.next_fetch_offset
+        for one, other in zip(found, wanted, strict=True):
+            assert one == FetchedRecord(*(getattr(other, name) for name in FetchedRecord.__struct_fields__))
+    assert next(ours, None) is None
 
 
 @pytest.mark.parametrize("codec", CODECS)
