@@ -177,7 +177,7 @@ class RowVersions:
             return
         dtype = self._dtype(version, config)
         size, at = dtype.itemsize, dtype.fields["known"][1] if self._entry and dtype.fields else None
-        for row in rows:
+        for row in rows if at is not None or {*map(len, rows)} != {size} else ():
             entries = 0 if at is None else int.from_bytes(row[at : at + 4], "little")
             if len(row) != size + self._entry * entries:
                 wanted = size + self._entry * entries

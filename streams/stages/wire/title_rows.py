@@ -47,11 +47,15 @@ def pack(titles: TitleTable, rows: I4, keyed: set[bytes] | None = None) -> list[
     """
     keyed = set() if keyed is None else keyed
     packed = titles.pack(rows)
-    size, blob = packed.dtype.itemsize, packed.tobytes()
+    size, blob, ids = packed.dtype.itemsize, packed.tobytes(), titles.ids
     out: list[Row] = []
     for row, at in zip(rows.tolist(), range(0, len(blob), size), strict=True):
+        name, value = ids[row], blob[at : at + size]
+        if name and not keyed:  # as good as always
+            out.append((name.encode(), value))
+            continue
         key, former = key_of(titles, row), KEYED + titles.arrays.key[row].tobytes()
-        out.append((key, blob[at : at + size]))
+        out.append((key, value))
         if key == former:
             keyed.add(key)
         elif former in keyed:
@@ -81,7 +85,7 @@ def load(titles: TitleTable, rows: Mapping[bytes, bytes], *, admit: bool = False
     if without:
         keys = np.frombuffer(b"".join(key[1:] for key in without), "<u8").astype(np.uint64)
         titles.load_by_key(keys, unpack(list(without.values()), titles.config), admit=admit)
-    named = {key: value for key, value in rows.items() if not is_keyed(key)}
+    named = {key: value for key, value in rows.items() if not is_keyed(key)} if without else rows
     if named:
         packed = unpack(list(named.values()), titles.config)
         names = [key.decode(errors="replace") for key in named]  # a stranger's key is nobody's title
