@@ -24,7 +24,7 @@ __all__ = ["Computed", "GuardedStep"]
 
 _LOG = structlog.get_logger(__name__)
 
-_offset = attrgetter("offset")
+_offset, _value = attrgetter("offset"), attrgetter("value")
 
 
 class Computed(NamedTuple):
@@ -110,8 +110,8 @@ class GuardedStep:
 
     def _processed(self, batch: Sequence[Record]) -> tuple[Outcome, Sequence[Record]]:
         """Give a batch to the step; return what changes, and the records that are part of it."""
-        opened = [record for record in batch if not isinstance(record.value, UnopenedBatch)]
-        outcome, whole = Outcome(), len(opened) == len(batch)
+        outcome, whole = Outcome(), UnopenedBatch not in map(type, map(_value, batch))
+        opened = batch if whole else [one for one in batch if not isinstance(one.value, UnopenedBatch)]
         if opened:
             with self._step_errors(f"at offsets {batch[0].offset}..{batch[-1].offset}"):
                 outcome = self.step(opened)

@@ -1,8 +1,7 @@
 """The transactional producer of a partition: all effects of a batch become visible at once, or none."""
 
-from collections.abc import Callable, Iterator
-
-import numpy as np
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from schemas.codec import encode
 from streams.engine.applied import APPLIED_KEY, Origin, pack_applied
@@ -41,6 +40,10 @@ IN_DOUBT = "the process ends; the next one reads the outcome in the log"
 
 OVERHEAD = 40
 """Maximum bytes of a message without key and value: five varints of 5, one of 10, and its attributes."""
+
+MEASURED = 256
+"""Messages that are measured at a time, just before they are queued: of all messages of a batch nothing would
+be left in the cache."""
 
 PACE_S = 0.1
 """Seconds to wait for the answer to a request before more is queued than the next request takes. A nearby
@@ -121,7 +124,7 @@ class Transactions:
         self._failure, self._paced = None, True
         self._topics.clear()
         self._attempt("begin_transaction", self._producer.begin_transaction)
-        rows: list[Message] = [{"key": k, "value": v} for k, v in outcome.rows]
+        rows: Iterator[Message] = ({"key": k, "value": v} for k, v in outcome.rows)
         self._send((self._changelog, self._partition), rows)
         self._failpoint("mid_produce")
         for target, messages in outcome.outputs.items():
@@ -150,7 +153,7 @@ class Transactions:
         if error is not None and self._failure is None and error.code() not in _PURGED:
             self._failure = message.topic() or "", error
 
-    def _send(self, target: Target, messages: list[Message]) -> None:
+    def _send(self, target: Target, messages: Iterable[Message]) -> None:
         """Queue messages in order, one request at a time: the next follows when that is answered.
 
         The driver has one request per partition in flight. While more messages are queued behind it, the
@@ -262,7 +265,7 @@ def _partition(target: Target) -> dict[str, int]:
     return {} if target[1] is None else {"partition": target[1]}
 
 
-def portions(messages: list[Message], most: int = REQUEST_BYTES) -> Iterator[list[Message]]:
+def portions(messages: Iterable[Message], most: int = REQUEST_BYTES) -> Iterator[list[Message]]:
     """Split messages into runs that fit into a request; a larger message is a run of its own.
 
     Examples
@@ -273,16 +276,21 @@ def portions(messages: list[Message], most: int = REQUEST_BYTES) -> Iterator[lis
     >>> list(portions([]))
     []
     """
-    sizes = [
-        len(message.get("key") or b"") + len(message.get("value") or b"") + OVERHEAD for message in messages
-    ]
-    if sum(sizes) <= most:
-        if messages:
-            yield messages
-        return
-    ends = np.cumsum(sizes)
-    begin, before = 0, 0
-    while begin < ends.size:
-        stop = max(begin + 1, int(np.searchsorted(ends, before + most, side="right")))
-        yield messages[begin:stop]
-        begin, before = stop, int(ends[stop - 1])
+    run: list[Message] = []
+    room, left = most, iter(messages)
+    while block := list(islice(left, MEASURED)):
+        sizes = [
+            len(message.get("key") or b"") + len(message.get("value") or b"") + OVERHEAD for message in block
+        ]
+        if (total := sum(sizes)) <= room:
+            run += block
+            room -= total
+            continue
+        for message, size in zip(block, sizes, strict=True):
+            if size > room and run:
+                yield run
+                run, room = [], most
+            run.append(message)
+            room -= size
+    if run:
+        yield run

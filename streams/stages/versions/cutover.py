@@ -21,6 +21,7 @@ when the old version has committed everything before it (:mod:`streams.stages.ve
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import structlog
@@ -36,6 +37,7 @@ from streams.stages.wire.partition_rows import ROLE
 __all__ = ["Cutover", "PlacedMarker", "Role", "initial_role"]
 
 _LOG = structlog.get_logger(__name__)
+_key = attrgetter("key")
 
 
 class Role(NamedTuple):
@@ -162,6 +164,8 @@ class Cutover:
     def _confirmed(self, records: Sequence[Record]) -> Iterator[tuple[int, SwitchMarker]]:
         """Yield the markers that the register contains, with their indexes in the batch."""
         markers: dict[int, SwitchMarker] = {}
+        if MARKER_KEY not in map(_key, records):
+            return iter(())
         for n, record in enumerate(records):
             if record.key == MARKER_KEY:
                 try:
