@@ -29,6 +29,15 @@ from online_models.tables.hash_table import KeyIndex
 from online_models.tables.keyed_random import fill_keyed_rows
 from online_models.tables.layout import F4, I4, I8, TAGS, U8, Params, Titles
 from online_models.tables.numbering import spans_of
+from online_models.tables.packed_fields import (
+    NO_KEY,
+    PackedFields,
+    are_finite,
+    offsets,
+    read_fields,
+    write_fields,
+    write_keys,
+)
 from online_models.tables.rows import TITLE_ROWS
 from online_models.tables.vector_norms import VectorNorms
 
@@ -189,6 +198,10 @@ def title_key(title_id: str) -> int:
     (0, True)
     """
     return (int.from_bytes(hashlib.blake2b(title_id.encode(), digest_size=8).digest(), "little") & ~1) or 2
+
+
+_PACKED = ("bias", "acc", "watches", "trend", "trend_at", "counts", "out", "inp", "nbr_w")
+"""Columns that are packed unchanged."""
 
 
 class TitleTable:
@@ -369,17 +382,14 @@ class TitleTable:
         NonFiniteRowError
             A vector, weight or counter is not finite. Write nothing.
         """
-        a = self.arrays
-        out = np.zeros(rows.size, TITLE_ROWS.dtype(self.config))
+        a, row = self.arrays, TITLE_ROWS.dtype(self.config)
+        out = np.empty(rows.size, row)
         out["version"] = TITLE_ROWS.version
-        for name in ("bias", "acc", "watches", "trend", "trend_at", "counts", "out", "inp", "nbr_w"):
-            out[name] = getattr(a, name)[rows]
-        nbr = a.nbr[rows]
-        out["nbr"] = np.where(nbr >= 0, a.key[nbr], np.uint64(0))
-        if not all(
-            np.isfinite(out[name]).all()
-            for name in ("bias", "acc", "watches", "trend", "out", "inp", "nbr_w")
-        ):
+        places = out.view(np.uint8).reshape(rows.size, row.itemsize)
+        write_fields(*PackedFields.of({name: getattr(a, name) for name in _PACKED}, row), rows, places)
+        write_keys((a.nbr,), offsets(row, ("nbr",)), a.key.view(np.uint8), NO_KEY, rows, places)
+        halves = a.bias[:, None], a.acc, a.out, a.inp, a.nbr_w
+        if not (are_finite(halves, rows) and are_finite((a.watches[:, None], a.trend), rows)):
             msg = "a title's row is not finite after learning"
             raise NonFiniteRowError(msg)
         a.drift[rows] = 0.0
@@ -424,14 +434,13 @@ class TitleTable:
     def _write(self, rows: I4, packed: NDArray[np.void], nbr: I4) -> None:
         """Write packed rows into the arrays; the caller holds the lock."""
         a = self.arrays
-        for name in ("bias", "acc", "watches", "trend", "trend_at", "out", "inp", "nbr_w"):
-            getattr(a, name)[rows] = packed[name]
-        a.nbr[rows] = nbr
         published, more = a.size[4], int(packed["counts"][:, 0].sum() - a.counts[rows, 0].sum())
         first = np.unique(rows[(a.counts[rows, 0] == 0) & (packed["counts"][:, 0] > 0)])
         a.active[a.size[1] : a.size[1] + first.size] = first
         a.size[1] += first.size
-        a.counts[rows] = packed["counts"]
+        columns = PackedFields.of({name: getattr(a, name) for name in _PACKED}, packed.dtype)
+        read_fields(*columns, rows, packed.view(np.uint8).reshape(rows.size, packed.itemsize))
+        a.nbr[rows] = nbr
         a.norm[rows] = np.maximum(a.watches[rows], 1.0) ** -self.config.cowatch.alpha
         update_priors(a, self.params, rows)
         count_positives(a, self.params, max(0, more))

@@ -103,6 +103,7 @@ def unpack(values: Sequence[bytes], config: ModelConfig) -> NDArray[np.void]:
         One fits no version: it was written under another configuration, or is damaged.
     """
     with explained():
-        rows = np.frombuffer(b"".join(TITLE_ROWS.current(values, config)), TITLE_ROWS.dtype(config))
+        # Writable, as packed rows are: for others numba would compile a second form of the kernel
+        rows = np.frombuffer(bytearray().join(TITLE_ROWS.current(values, config)), TITLE_ROWS.dtype(config))
         require_sound_titles(rows)
     return rows
