@@ -6,6 +6,7 @@ list. So a lookup touches two cache lines: one of places, one of keys.
 """
 
 from collections.abc import Sequence
+from operator import ne
 
 import numpy as np
 
@@ -170,9 +171,10 @@ class NameIndex(KeyIndex):
     def find_named(self, names: Sequence[str], hashes: U8) -> I4:
         """Return the row of each name, whose hashes the caller has, -1 where it has none: [names]."""
         out = self.find_many(hashes)
-        known = self._names
-        for n, row in enumerate(out.tolist()):
-            if row >= 0 and known[row] != names[n]:  # another name with the same hash
-                found = self.find(names[n])
-                out[n] = -1 if found is None else found
+        if not self._names:
+            return out
+        others = map(ne, map(self._names.__getitem__, out.tolist()), names)  # where it has none, the last one
+        for n in np.flatnonzero(np.fromiter(others, np.bool_, out.size) & (out >= 0)).tolist():
+            found = self.find(names[n])  # another name has the same hash
+            out[n] = -1 if found is None else found
         return out

@@ -237,12 +237,11 @@ class PageEncoder:
         shared = self._about
         keys = zip(languages.tolist(), causes.said, strict=True)
         numbers = np.array(shared.many(keys, self._shared), np.int32) - len(self._texts)
-        ids = [msgspec.json.encode(viewer_id) for viewer_id in causes.viewer_ids]
-        sizes = np.fromiter(map(len, ids), np.int64, len(ids))
+        ids, sizes = _as_json(causes.viewer_ids)
         lives = np.where(causes.made_ms > 0, causes.made_ms, causes.time_ms) + self._ttl_ms
         most = int(sizes.max(initial=0)) + sum(map(len, self._texts)) + shared.longest + HEAD_NUMBERS
         heads = PageHeads(
-            np.frombuffer(bytearray(b"".join(ids) + bytes(STRIDE)), np.uint8), np.cumsum([0, *sizes]),
+            np.frombuffer(bytearray(ids + bytes(STRIDE)), np.uint8), np.cumsum(np.append(0, sizes)),
             causes.seq, causes.offset, causes.time_ms, np.minimum(lives, MAX_TIME_MS - 1), numbers,
             *shared.flat(),
         )  # fmt: skip
@@ -369,6 +368,22 @@ class PageEncoder:
         self._span[named] = np.column_stack((ends[:-1], ends[1:]))
         more = np.frombuffer(b"".join(texts) + bytes(STRIDE), np.uint8)
         self._names = np.concatenate((self._names[:-STRIDE], more))
+
+
+def _as_json(texts: Sequence[str]) -> tuple[bytes, I8]:
+    r"""Return texts as JSON, end to end, and the size of each.
+
+    Examples
+    --------
+    >>> [(text, sizes.tolist()) for text, sizes in map(_as_json, (["ada", "bob"], ["a\"b", "c"], []))]
+    [(b'"ada""bob"', [5, 5]), (b'"a\\"b""c"', [6, 3]), (b'', [])]
+    """
+    joined = '""'.join(texts)
+    is_plain = joined.isascii() and joined.isprintable() and "\\" not in joined
+    if texts and is_plain and joined.count('"') == 2 * len(texts) - 2:  # they are JSON as they are
+        return b'"%b"' % joined.encode(), np.fromiter(map(len, texts), np.int64, len(texts)) + 2
+    encoded = [*map(msgspec.json.encode, texts)]
+    return b"".join(encoded), np.fromiter(map(len, encoded), np.int64, len(encoded))
 
 
 def _propensity(chance: float) -> bytes:

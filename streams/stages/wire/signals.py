@@ -142,13 +142,6 @@ class _Located(NamedTuple):
     devices: NDArray[np.uint8]
     viewers: NDArray[np.uint16]
 
-    def select(self, chosen: Index) -> "_Located":
-        """Return some of them, ascending."""
-        if chosen.size == self.countries.size:
-            return self
-        some = self.signals.part(chosen)
-        return _Located(some, self.countries[chosen], self.devices[chosen], self.viewers[chosen])
-
 
 def pack(
     signals: Signals,
@@ -343,7 +336,7 @@ def _halved(
     """Pack the chosen signals into one record, or into its halves where that is too large."""
     sent, seen = position
     total = sent + int(chosen.size)
-    record = _pack_one(located.select(chosen), titles, partition, (total, seen))
+    record = _pack_one(located, chosen, titles, partition, (total, seen))
     if len(record) <= MAX_BYTES or chosen.size == 1:
         yield record, total
         return
@@ -352,25 +345,33 @@ def _halved(
     yield from _halved(located, chosen[half:], titles, partition, (sent + half, seen))
 
 
-def _pack_one(located: _Located, titles: TitleTable, partition: int, position: tuple[int, int]) -> bytes:
-    signals = located.signals
-    past = signals.history[_filled(signals.depth, signals.history.shape[1])]
-    known = past < 0
-    history = np.where(known, ~past, past)
-    rows, numbers = _numbered(np.concatenate((signals.title, history)), len(titles))
-    chosen = CHOSEN[signals.action]
+def _pack_one(
+    located: _Located, some: Index, titles: TitleTable, partition: int, position: tuple[int, int]
+) -> bytes:
+    """Pack some of the signals."""
+    signals, action, depth = located.signals, located.signals.action[some], located.signals.depth[some]
+    past = signals.history[some][_filled(depth, signals.history.shape[1])]
+    known, history = past < 0, past ^ (past >> 31)  # ~past where it is below 0
+    rows, numbers = _numbered(np.concatenate((signals.title[some], history)), len(titles))
+    chosen = some[CHOSEN[action]]
     dictionary, length = _dictionary(rows, titles)
     head = np.zeros(1, HEADER)
-    n, p = signals.title.size, int(chosen.sum())
+    n = some.size
     head[0] = (
         VERSIONS.version, partition, n, signals.x.shape[1], signals.gradient.shape[1],
-        p, history.size, rows.size, length, *position,
+        chosen.size, history.size, rows.size, length, *position,
     )  # fmt: skip
-    events = signals.as_dict() | {
+    events: dict[str, NDArray[Any]] = {
+        "action": action,
         "title": numbers[:n],
-        "country": located.countries,
-        "device": located.devices,
-        "viewer": located.viewers,
+        "weight": signals.weight[some],
+        "change": signals.change[some],
+        "at": signals.at[some],
+        "depth": depth,
+        "country": located.countries[some],
+        "session_items": signals.session_items[some],
+        "device": located.devices[some],
+        "viewer": located.viewers[some],
     }
     parts = (
         head, *(events[name].astype(kind) for name, kind in EVENT_COLUMNS),
