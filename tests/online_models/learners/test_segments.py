@@ -1,5 +1,7 @@
 """Segments: forward decay, bounds, and the boosts of cold-start viewers."""
 
+import random
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,6 +41,42 @@ def test_they_are_the_sum_of_decayed_watches(watches: list[tuple[int, int]]) -> 
         wanted[key] = wanted.get(key, 0.0) + 2.0 ** ((at - newest) / DAY_MS)
     for key, count in segments.top("country:IN", 100):
         assert count == pytest.approx(wanted[key], abs=1e-8)
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.integers(1, 300), st.sampled_from((0.3, 1.0, 2.0)), st.integers(0, 60)), min_size=1
+        ),
+        max_size=8,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_they_are_those_of_a_dictionary(
+    batches: list[list[tuple[int, float, int]]], rng: random.Random
+) -> None:
+    """To the bit, in their order: also where most titles leave, and after forty half-lives."""
+    segments, counts, since = Segments(least=1), dict[int, float](), 0
+    for batch in batches:
+        watches = [(rng.randrange(1, 300), 1.0, 0) for _ in range(rng.choice((0, 200)))] + batch
+        keys, weights, days = zip(*watches, strict=True)
+        at = np.array(days, np.int64) * DAY_MS
+        code = np.full(len(watches), IN, np.uint16)
+        segments.watch_many(
+            np.array(keys, np.uint64), np.array(weights, np.float32), at,
+            countries=code, devices=np.zeros_like(code), viewers=code,
+        )  # fmt: skip
+        since = since if counts else int(at[0])
+        for key, weight, at_ms in zip(keys, np.array(weights, np.float32).tolist(), at.tolist(), strict=True):
+            if at_ms - since > 40 * DAY_MS:
+                factor, since = 2.0 ** ((since - at_ms) / DAY_MS), at_ms
+                counts = {k: count * factor for k, count in counts.items() if count * factor > 1e-9}
+            counts[key] = counts.get(key, 0.0) + weight * 2.0 ** ((at_ms - since) / DAY_MS)
+            if len(counts) > 2 * KEPT:
+                counts = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:KEPT])
+        found = segments.state("country:IN")
+        assert found.keys.tolist() == [*counts]
+        assert found.counts.tolist() == [*counts.values()]
 
 
 def test_they_are_bounded() -> None:
