@@ -71,11 +71,10 @@ def test_our_objects_say_what_those_of_aiokafka_do(
         first += len(values)
     ours = fetched(BoundedRecords(data), begin, kind=FetchedRecords)
     theirs = fetched(BoundedRecords(data), begin)
-    for most in (stop, first):
-        found, wanted = list(islice(ours, most)), list(islice(theirs, most))
-        assert ours.next_fetch_offset == theirs.next_fetch_offset
-        for one, other in zip(found, wanted, strict=True):
-            assert one == FetchedRecord(*(getattr(other, name) for name in FetchedRecord.__struct_fields__))
+    found, wanted = [*islice(ours, stop), *ours], list(theirs)
+    assert ours.next_fetch_offset == theirs.next_fetch_offset
+    for one, other in zip(found, wanted, strict=True):
+        assert one == FetchedRecord(*(getattr(other, name) for name in FetchedRecord.__struct_fields__))
     assert next(ours, None) is None
 
 
