@@ -16,6 +16,7 @@ from online_models.config import ModelConfig
 from online_models.feedback.event_columns import EventBounds, EventColumnsReader, EventTexts
 from online_models.feedback.reward_function import Action
 from online_models.learners.cohorts import CohortTable
+from online_models.learners.segments import Segments
 from online_models.learners.stated_preferences import places_of, take_all
 from online_models.learners.title_side import shard_of
 from online_models.page.build import build, pages_of_lists
@@ -78,6 +79,7 @@ def learn() -> None:
     cohorts.cohort_of(cohorts.arrays.centre[0])
     cohorts.shares(-1, 1)
     side.observe_tested(side.feedback(_batch()), every)
+    Segments().watch(2, 1.0, 0, country=1)
 
 
 def rank_and_score() -> None:

@@ -12,24 +12,17 @@ from streams.engine.stage import Row, StateView
 from streams.stages.wire.row_checks import require_sound_viewers
 from streams.stages.wire.row_codec import explained
 
-BLOCK = 256
-"""Rows packed at a time: they stay in the processor's cache until they are bytes."""
-
 
 def pack(viewers: ViewerTable, slots: I4) -> list[Row]:
     """Pack the rows of some slots."""
-    out: list[Row] = []
-    for begin in range(0, slots.size, BLOCK):
-        some = slots[begin : begin + BLOCK]
-        heads, keys, starts = viewers.pack(some)
-        size = heads.dtype.itemsize
-        head, tail = heads.tobytes(), keys.tobytes()
-        ends = (starts * keys.itemsize).tolist()
-        out += [
-            (viewers.ids[slot].encode(), head[n * size : (n + 1) * size] + tail[a:b])
-            for n, (slot, a, b) in enumerate(zip(some.tolist(), ends, ends[1:], strict=False))
-        ]
-    return out
+    heads, keys, starts = viewers.pack(slots)
+    size = heads.dtype.itemsize
+    head, tail = heads.tobytes(), keys.tobytes()
+    ends = (starts * keys.itemsize).tolist()
+    return [
+        (viewers.ids[slot].encode(), head[n * size : (n + 1) * size] + tail[a:b])
+        for n, (slot, a, b) in enumerate(zip(slots.tolist(), ends, ends[1:], strict=False))
+    ]
 
 
 def loader(store: StateView, config: ModelConfig) -> Loader:
