@@ -276,9 +276,8 @@ class ViewersStep:
         self._alerts.begin_batch()
         out, viewers = Outcome(), self._side.viewers
         slots = viewers.acquire([page.viewer_id for page in pending], self._load)
-        requests = requests_of(slots, [page.offset for page in pending], [page.at for page in pending])
-        at_ms = self._page_time_ms(max(page.at for page in pending))
-        self._publisher.publish(requests, at_ms, self._cutover.floor, out)
+        requests = requests_of(slots, [page.offset for page in pending], at := [page.at for page in pending])
+        self._publisher.publish(requests, self._page_time_ms(max(at)), self._cutover.floor, out)
         out.deferred_causes.extend((page.offset, page.sent_ms) for page in pending)
         out.rows.extend(viewer_rows.pack(viewers, slots))
         return out
@@ -383,11 +382,10 @@ class ViewersStep:
 
     def _page_requests(self, feedback: Feedback, signals: Signals, offsets: I8) -> PageRequests:
         """Return the signals that ask for a page: of a plain list, those on taste and known titles."""
-        effect = signals.action[: feedback.action.size]
         if self._settings.list_per_event:
             asking = feedback.action != Action.IMPRESSION
         elif self._settings.page.is_list:
-            asking = _ON_TASTE[effect]
+            asking = _ON_TASTE[signals.action[: feedback.action.size]]
         else:
             asking = ~_WITHOUT_PAGE[feedback.action]
         return requests_of(feedback.viewer[asking], offsets[asking], feedback.at[asking])
