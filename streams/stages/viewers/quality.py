@@ -97,12 +97,12 @@ class Quality:
         self._metrics.hits.labels(name).inc(int(hit.sum()))
 
     def _watch(self, series: str, values: NDArray[np.bool_]) -> None:
-        detector, rest = self._detectors[series], iter(values.tolist())
-        # `detector.update`, whose Python takes twice the time of what it calls, up to the next drift
-        while any(map(detector._helper.update, rest)):  # noqa: SLF001
-            self._metrics.drift.labels(series).inc()
-            self._say(series, round(detector.estimation, 4), int(detector.width))
-            detector._reset()  # noqa: SLF001
+        detector = self._detectors[series]
+        for one in values.tolist():
+            detector.update(one)
+            if detector.drift_detected:
+                self._metrics.drift.labels(series).inc()
+                self._say(series, round(detector.estimation, 4), int(detector.width))
 
     def _say(self, series: str, now: float, window: int) -> None:
         """Log an alarm, at most once a minute."""
