@@ -133,8 +133,7 @@ def warm_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     def spawn(self: sessions.WorkerProcess, environment: dict[str, str]) -> WarmProcess:
         _, _, module, *words = self.command
         program = "streams.__main__:run" if module == "streams" else f"{module}:main"
-        server = _warm_server(request.config)
-        return WarmProcess(server, words, environment, self.log, program=program)
+        return WarmProcess(_warm_server(request.config), words, environment, self.log, program=program)
 
     monkeypatch.setattr(sessions.WorkerProcess, "_spawn", spawn)
 

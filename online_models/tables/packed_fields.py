@@ -18,11 +18,10 @@ from online_models.jit import jit_no_alloc
 from online_models.tables.layout import F4, F8, I4, I8, U1
 from online_models.tables.prefetch import prefetch
 
-__all__ = ["NO_KEY", "PackedFields", "are_finite", "offsets", "read_fields", "write_fields", "write_keys"]
+__all__ = ["PackedFields", "are_finite", "offsets", "read_fields", "write_fields", "write_keys"]
 
 KEY = 8
 """Bytes of a key."""
-NO_KEY = np.zeros(KEY, np.uint8)
 LINE = 64
 """Bytes of a cache line."""
 AHEAD = 4
@@ -116,10 +115,10 @@ def read_fields(memory: U1, first: I8, width: I8, at: I8, slots: I4, rows: U1) -
 
 
 @jit_no_alloc
-def write_keys(columns: tuple[I4, ...], at: I8, keys: U1, none: U1, slots: I4, rows: U1) -> None:
-    """Write columns [slots, k] that hold rows of titles as their keys, and ``none`` for none (-1).
+def write_keys(columns: tuple[I4, ...], at: I8, keys: U1, slots: I4, rows: U1) -> None:
+    """Write columns [slots, k] that hold rows of titles as their keys, 0 for none (-1).
 
-    ``keys`` are the bytes of all keys, ``none`` eight bytes of 0.
+    ``keys`` are the bytes of all keys.
     """
     for c in range(len(columns)):
         column, first = columns[c], at[c]
@@ -130,7 +129,8 @@ def write_keys(columns: tuple[I4, ...], at: I8, keys: U1, none: U1, slots: I4, r
                 if title >= 0:
                     copy_bytes(rows, begin + KEY * k, keys, KEY * title, KEY)
                 else:
-                    copy_bytes(rows, begin + KEY * k, none, 0, KEY)
+                    for b in range(KEY):
+                        rows[q, first + KEY * k + b] = 0
 
 
 @jit_no_alloc

@@ -30,7 +30,6 @@ from online_models.tables.keyed_random import fill_keyed_rows
 from online_models.tables.layout import F4, I4, I8, TAGS, U8, Params, Titles
 from online_models.tables.numbering import spans_of
 from online_models.tables.packed_fields import (
-    NO_KEY,
     PackedFields,
     are_finite,
     offsets,
@@ -387,7 +386,7 @@ class TitleTable:
         out["version"] = TITLE_ROWS.version
         places = out.view(np.uint8).reshape(rows.size, row.itemsize)
         write_fields(*PackedFields.of({name: getattr(a, name) for name in _PACKED}, row), rows, places)
-        write_keys((a.nbr,), offsets(row, ("nbr",)), a.key.view(np.uint8), NO_KEY, rows, places)
+        write_keys((a.nbr,), offsets(row, ("nbr",)), a.key.view(np.uint8), rows, places)
         halves = a.bias[:, None], a.acc, a.out, a.inp, a.nbr_w
         if not (are_finite(halves, rows) and are_finite((a.watches[:, None], a.trend), rows)):
             msg = "a title's row is not finite after learning"

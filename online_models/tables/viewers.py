@@ -35,7 +35,6 @@ from online_models.tables.history import gather_known, release_known, restore_kn
 from online_models.tables.keyed_random import fill_keyed
 from online_models.tables.layout import CHUNK, F4, I4, I8, RING, U8, Viewers
 from online_models.tables.packed_fields import (
-    NO_KEY,
     PackedFields,
     are_finite,
     offsets,
@@ -252,8 +251,7 @@ class ViewerTable:
         heads["version"] = VIEWER_ROWS.version
         rows, packed = heads.view(np.uint8).reshape(slots.size, self._head.itemsize), self._packed
         write_fields(*packed.numbers, slots, rows)
-        keys_of_titles = self.titles.arrays.key.view(np.uint8)
-        write_keys(packed.titles, packed.titles_at, keys_of_titles, NO_KEY, slots, rows)
+        write_keys(packed.titles, packed.titles_at, self.titles.arrays.key.view(np.uint8), slots, rows)
         heads["known"] = a.known[slots]
         if not are_finite(packed.finite, slots):
             msg = "a viewer's row is not finite after learning"

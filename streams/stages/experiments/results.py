@@ -112,7 +112,7 @@ class ResultsStep:
         if not events:
             return Outcome()
         plan = self._plan()
-        self._viewers.load([*dict.fromkeys(event.viewer_id for event, _ in events)])
+        self._viewers.load(event.viewer_id for event, _ in events)
         hashes = hash_ids([event.event_id for event, _ in events]).tolist()
         touched: dict[str, ViewerTally | None] = {}
         changed: dict[str, None] = {}

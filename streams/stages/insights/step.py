@@ -89,7 +89,7 @@ class InsightsStep:
     def _count(self, visits: Sequence[Visit]) -> Outcome:
         """Count visits of titles."""
         touched: dict[str, TitleTally] = {}
-        self._tallies.load([*dict.fromkeys(visit.title_id for visit in visits)])
+        self._tallies.load(visit.title_id for visit in visits)
         for visit in visits:
             tally = touched[visit.title_id] = self._tallies.hot.setdefault(visit.title_id, TitleTally())
             tally.add(visit)

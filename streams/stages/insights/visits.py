@@ -91,7 +91,7 @@ class VisitsStep:
         if not events:
             return Outcome()
         genres = self._catalog().genres
-        self._viewers.load([*dict.fromkeys(event.viewer_id for event, _ in events)])
+        self._viewers.load(event.viewer_id for event, _ in events)
         hashes = hash_ids([event.event_id for event, _ in events]).tolist()
         viewer_hashes = hash_ids([event.viewer_id for event, _ in events]).tolist()
         touched: dict[str, ViewerVisits | None] = {}

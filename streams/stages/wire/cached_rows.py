@@ -5,7 +5,7 @@ object of Python takes a few times what its packed bytes do, and never more than
 (`tests/streams/stages/wire/test_cached_rows.py` measures each kind of row).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable
 from typing import Any, Final, Generic, TypeVar
 from weakref import WeakSet
 
@@ -75,21 +75,16 @@ class CachedRows(Generic[T]):
         self._weights: dict[str, int] = {}
         memory.add(self)
 
-    def load(self, names: Sequence[str]) -> list[str]:
+    def load(self, names: Iterable[str]) -> list[str]:
         """Bring rows into memory; when it is full, those that were not used for longest leave it.
-
-        Parameters
-        ----------
-        names
-            Each once.
 
         Returns
         -------
         list
-            Those without a row.
+            The names without a row.
         """
-        hot, cold = self.hot, []
-        for name in names:
+        hot, cold, wanted = self.hot, [], dict.fromkeys(names)
+        for name in wanted:
             if (row := hot.pop(name, None)) is None:
                 cold.append(name)
             else:
@@ -103,10 +98,10 @@ class CachedRows(Generic[T]):
                 hot[name] = self._unpack(packed)
                 self.weigh(name, packed)
         if self._memory.is_full:
-            self._make_room({*names})
+            self._make_room(wanted)
         return missing
 
-    def _make_room(self, wanted: set[str]) -> None:
+    def _make_room(self, wanted: Container[str]) -> None:
         """Remove rows that are not wanted, while memory is full."""
         for name in list(self.hot):
             if name in wanted or not self._memory.is_full:
