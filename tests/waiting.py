@@ -7,9 +7,9 @@ from typing import TypeVar
 from streams.ops.runs.worker_process import WorkerProcess
 
 T = TypeVar("T")
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 """Longest wait for what is bound to happen. It takes seconds; on a machine that is busy with something else
-it may take a minute, and that is no failure."""
+it may take minutes, and that is no failure."""
 
 
 def until(

@@ -131,6 +131,7 @@ def server(folder: Path, run: int) -> Path:
             subprocess.Popen(
                 [sys.executable, "-m", "tests.warm_processes", str(path), str(run)],
                 env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
+                cwd=Path(__file__).parents[1],  # not in the folder of the test that happens to be first
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )

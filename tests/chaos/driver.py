@@ -15,7 +15,7 @@ from tests.chaos.workers import Exit
 
 RECOVER_S = 150.0
 """Longest wait for recovery: what takes longer is lost."""
-SETTLE_S = 120.0
+SETTLE_S = 300.0
 """Longest wait for quiet after the load has stopped."""
 WARM_S = (0.5, 1.5)
 """Load before the harm, least and most seconds."""

@@ -22,7 +22,7 @@ from tests.chaos.load import PARTITIONS, Load, Mix
 from tests.chaos.schedule import Schedule
 from tests.chaos.workers import ChaosWorker, Crew
 
-START_S = 120.0
+START_S = 300.0
 """Longest wait for the first workers: they may have to compile their kernels."""
 PUMP_S = 0.1
 """Between two looks at the workers."""

@@ -104,7 +104,7 @@ class Arena:
     def metrics(self, worker: int) -> Exposition:
         """Return what a worker shows at this moment; nothing while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[worker]}/metrics", timeout=5) as text:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[worker]}/metrics", timeout=20) as text:
                 return Exposition(text.read().decode())
         except OSError:
             return Exposition("")

@@ -88,7 +88,7 @@ class Facts:
 
 def read(settings: Settings, *names: str) -> list[Message]:
     """Read every committed record of topics, each partition's in order."""
-    there = admin(settings).list_topics(timeout=10).topics
+    there = admin(settings).list_topics(timeout=60).topics
     chosen = [settings.topic(name) for name in names]
     return committed(settings, [(topic, part) for topic in chosen for part in there[topic].partitions])
 

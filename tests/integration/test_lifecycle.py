@@ -124,7 +124,7 @@ def test_stale_store_and_deleted_events(arena: Arena) -> None:
     reader = consumer(arena.brokers)
     parts = [TopicPartition(arena.topic("in"), number) for number in range(PARTITIONS)]
     for part in parts:
-        part.offset = reader.get_watermark_offsets(part, timeout=10)[1] - 10
+        part.offset = reader.get_watermark_offsets(part, timeout=60)[1] - 10
     reader.close()
     for deleted in client.delete_records(parts).values():
         deleted.result(30)

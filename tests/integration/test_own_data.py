@@ -88,7 +88,7 @@ class Shell:
         """Return a viewer's page over HTTP once a worker has made it of all that is there, else None."""
         address = f"http://127.0.0.1:{os.environ['NEARLINE_SERVE__PORT']}/v1/viewers/{viewer}/home"
         try:
-            with urllib.request.urlopen(address, timeout=5) as answer:
+            with urllib.request.urlopen(address, timeout=20) as answer:
                 page: dict[str, Any] = json.loads(answer.read())
         except urllib.error.URLError:
             return None

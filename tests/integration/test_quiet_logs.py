@@ -31,7 +31,7 @@ class Quiet(WorkerProcess):
         """Return status and text of /readyz."""
         try:
             place = self.metrics_address.replace("/metrics", "/readyz")
-            with urllib.request.urlopen(place, timeout=5) as answer:  # noqa: S310 - http on loopback
+            with urllib.request.urlopen(place, timeout=20) as answer:  # noqa: S310 - http on loopback
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -80,7 +80,7 @@ def test_a_server_says_the_same_of_an_outage(routed: Routed, topic_prefix: str, 
         with routed.proxy.down():
             until(lambda: server.readiness()[0] == 503, server)
             assert "no Kafka broker answers at" in server.readiness()[1]
-            with urllib.request.urlopen(f"{server.address}/readyz?reads=true", timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{server.address}/readyz?reads=true", timeout=20) as answer:  # noqa: S310
                 assert answer.status == 200
             time.sleep(5.0)
         until(lambda: server.readiness()[0] == 200, server)

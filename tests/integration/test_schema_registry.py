@@ -87,7 +87,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - http, built above
+        with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 - http, built above
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -134,7 +134,7 @@ def test_a_user_of_a_tenant_sees_its_own_topics_only(broker: Secured, user: str)
     for tenant in (None, *TENANTS):
         start = f"{tenant}." if tenant else ""
         settings = broker.settings(start + user, tenant=tenant)
-        seen = set(kafka_clients.admin(settings).list_topics(timeout=10).topics)
+        seen = set(kafka_clients.admin(settings).list_topics(timeout=60).topics)
         assert seen == {start + name for name in USERS[user][0]}
 
 

@@ -30,15 +30,25 @@ from tests.waiting import PATIENCE_S, until
 
 RATE = 300
 """Events a second: kills find batches in flight, and two workers and a broker on two cores keep up."""
+SLOWER_S = 10.0
+"""Workers that do not keep up get half the load after this time: a busy machine is no failure."""
 VARIABLES = {"NEARLINE_SESSION_TIMEOUT_S": "6", "NEARLINE_LIST_PER_EVENT": "true"}
 
 
 class Load(threading.Thread):
-    """Produces a world's events until it is told to stop."""
+    """Produces a world's events until it is told to stop.
+
+    Attributes
+    ----------
+    sent
+        Events so far.
+    rate
+        Events a second, which may be changed while it runs.
+    """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="load")
-        self.sent = 0
+        self.sent, self.rate = 0, RATE
         self._settings, self._stopped = settings, threading.Event()
 
     def run(self) -> None:
@@ -47,7 +57,7 @@ class Load(threading.Thread):
         with EventProducer(self._settings) as producer:
             producer.send_titles(world.titles)
             while not self._stopped.wait(0.1):
-                batch = world.take(RATE // 10)
+                batch = world.take(max(self.rate // 10, 1))
                 producer.send(batch)
                 self.sent += len(batch)
 
@@ -68,13 +78,17 @@ def under_load(settings: Settings) -> Iterator[Load]:
         load.stop()
 
 
-def await_lag(settings: Settings, most: int) -> None:
-    """Wait until both versions are at most so many events behind, as their groups were told."""
+def await_lag(settings: Settings, load: Load) -> None:
+    """Wait until both versions are at most a second behind, as groups were told; slow the load for it."""
+    slower = time.monotonic() + SLOWER_S
 
     def caught_up() -> bool:
+        nonlocal slower
+        if time.monotonic() > slower:
+            load.rate, slower = load.rate // 2, time.monotonic() + SLOWER_S
         found = reports(settings)
         begun = all(offset >= 0 for one in found for offset in one.applied)
-        return len(found) == 2 and begun and all(one.lag <= most for one in found)
+        return len(found) == 2 and begun and all(one.lag <= RATE for one in found)
 
     until(caught_up)
 
@@ -108,18 +122,18 @@ def test_a_switch_under_load_loses_and_doubles_nothing(
         with under_load(settings) as load:
             for one in (old, new):  # which start behind it: kernels take seconds to load
                 one.wait_ready()
-            await_lag(settings, RATE)
+            await_lag(settings, load)
             with pytest.raises(VersionError, match="is live"):
                 retire(settings, "1")
-            cuts.append(switch(settings, "blue", max_lag=5 * RATE).cut)
+            cuts.append(switch(settings, "blue", max_lag=20 * RATE).cut)
             restart(old)
             restart(new)
             assert await_cut(settings, ["1", "blue"], cuts[0], timeout_s=PATIENCE_S, show=lambda _: None)
             for one in (old, new):
                 one.wait_ready()
             time.sleep(1.0)
-            await_lag(settings, RATE)
-            cuts.append(switch(settings, "1", max_lag=5 * RATE).cut)
+            await_lag(settings, load)
+            cuts.append(switch(settings, "1", max_lag=20 * RATE).cut)
             assert await_cut(settings, ["1", "blue"], cuts[1], timeout_s=PATIENCE_S, show=lambda _: None)
             time.sleep(1.0)
         oracle.await_answers(settings, [old])
@@ -170,5 +184,5 @@ def _check_retirement(settings: Settings, blue: Settings) -> None:
         until(lambda: main(["model", "retire", "blue", "--yes", *words]) == 0)
     finally:
         del os.environ["NEARLINE_GROUP"]
-    until(lambda: not own & admin(settings).list_topics(timeout=10).topics.keys())
+    until(lambda: not own & admin(settings).list_topics(timeout=60).topics.keys())
     assert set(read_register(settings).versions) == {"1"}

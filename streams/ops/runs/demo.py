@@ -15,14 +15,12 @@ from streams.ops.runs.pacing import Speed
 from streams.ops.runs.report import RunCounts, RunReport
 from streams.ops.runs.simulate import feed, make_world
 from streams.ops.runs.subscriber import Subscriber
-from streams.ops.runs.sync_sender import LOOK_S
+from streams.ops.runs.sync_sender import LOOK_S, QUIET_S
 from streams.ops.runs.worker_process import ServeProcess, WorkerProcess, make_topics, own_cluster
 
 GROUP = "nearline-demo"
 SHARE = "1"
 """Share of events that the worker ranks before learning: all, for a precise hit rate after a short time."""
-DRAIN_S = 10.0
-"""Longest wait, at the end, until the worker has processed all events."""
 
 
 @dataclass(slots=True)
@@ -111,19 +109,20 @@ class Demo:
         Raises
         ------
         ReplayStalledError
-            Not every event was processed.
+            The worker does not go on, and not every event was processed.
         """
         self._stop.set()
         if self._feeder is not None:
             self._feeder.join()
-        deadline = time.monotonic() + DRAIN_S
-        counts = self.counts()
+        counts, moved = self.counts(), time.monotonic()
         while counts.events < self.sent:
-            if time.monotonic() > deadline:
+            time.sleep(LOOK_S)
+            before, counts = counts, self.counts()
+            if counts.events > before.events:
+                moved = time.monotonic()
+            elif time.monotonic() - moved > QUIET_S:
                 what = f"{self.sent - counts.events} events were not processed"
                 raise ReplayStalledError(what, next_step=f"read {self.worker.log}")
-            time.sleep(LOOK_S)
-            counts = self.counts()
         return RunReport(counts.events, time.monotonic() - self._began, counts)
 
     def close(self) -> None:

@@ -26,8 +26,10 @@ from streams.telemetry.metrics import Exposition
 
 READY_S = 300.0
 """Longest wait until a worker is ready: the first one on a machine compiles the kernels."""
-STOP_S = 20.0
-"""Longest wait until a worker has drained and ended; longer than its own limit."""
+STOP_S = 60.0
+"""Longest wait until a worker has drained and ended; longer than its own limit, even on a busy machine."""
+HTTP_S = 20.0
+"""Longest wait for an answer: milliseconds, but seconds where many processes begin at once."""
 PORTS = range(20_000, 32_000)
 """Range of free ports: below the ephemeral ports (Linux: from 32,768, IANA: from 49,152), so that no outgoing
 connection takes a port between the check and its use, or while its owner restarts."""
@@ -88,7 +90,7 @@ def becomes_ready(port: int, timeout_s: float = READY_S, check: Callable[[], obj
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=HTTP_S):
             return True
         check()
         if time.monotonic() > deadline:
@@ -220,7 +222,7 @@ class WorkerProcess:
     def exposition(self) -> Exposition:
         """Return the worker's current metrics; empty if it does not answer."""
         try:
-            with urllib.request.urlopen(self.metrics_address, timeout=5) as answer:  # noqa: S310 - http on loopback
+            with urllib.request.urlopen(self.metrics_address, timeout=HTTP_S) as answer:  # noqa: S310 - http on loopback
                 return Exposition(answer.read().decode())
         except (urllib.error.URLError, OSError):
             return Exposition("")

@@ -263,7 +263,7 @@ def test_drift_on_kafka(
     client, home = admin(kafka.bootstrap_servers), f"{topic_prefix}{topics.HOME}"
     for future in client.delete_topics([home]).values():
         future.result(30)
-    while home in client.list_topics(timeout=10).topics:
+    while home in client.list_topics(timeout=60).topics:
         time.sleep(0.1)
     client.create_topics([NewTopic(home, 6)])[home].result(30)
     found = _doctor(capsys, 0)["topic table"]

@@ -169,7 +169,7 @@ def test_what_is_needed_is_not_retired(desk: Desk) -> None:
     done = desk.json("retire", "1", "--yes")
     assert done == {"version": "1", "deleted": [desk.settings.topic(name) for name in topics.PER_VERSION]}
     assert set(read_register(desk.settings).versions) == {"blue"}
-    there = admin(desk.settings).list_topics(timeout=10).topics
+    there = admin(desk.settings).list_topics(timeout=60).topics
     assert of_version(desk.settings, "blue").topic(topics.VIEWER_STATE) in there
     assert desk.settings.topic(topics.EVENTS) in there
 

@@ -79,11 +79,11 @@ def _values(brokers: str, topic: str) -> list[bytes]:
     """Read a topic of the embedded cluster."""
     reader = consumer(brokers)
     parts = [TopicPartition(topic, number, 0) for number in range(4)]
-    count = sum(reader.get_watermark_offsets(part, timeout=10)[1] for part in parts)
+    count = sum(reader.get_watermark_offsets(part, timeout=60)[1] for part in parts)
     reader.assign(parts)
     found: list[bytes] = []
     while len(found) < count:
-        found += [message.value() or b"" for message in reader.consume(count - len(found), timeout=10)]
+        found += [message.value() or b"" for message in reader.consume(count - len(found), timeout=60)]
     reader.close()
     return found
 
@@ -133,7 +133,7 @@ def test_topics_of_a_prefix_are_made(
     """Runs do not mix: without a prefix each gets one of its own."""
     words = ("--ratings", str(ratings), "--brokers", embedded.bootstrap_servers, "--no-worker")
     _run(capsys, *words)
-    names = set(consumer(embedded.bootstrap_servers).list_topics(timeout=10).topics)
+    names = set(consumer(embedded.bootstrap_servers).list_topics(timeout=60).topics)
     (own,) = {name.removesuffix(EVENTS) for name in names if name.endswith(EVENTS)}
     assert own.startswith("replay-")
     assert {spec.name for spec in prefixed(own).values()} <= names

@@ -19,7 +19,7 @@ from tests.waiting import PATIENCE_S, until
 def ends(brokers: str, topic: str) -> int:
     """Count the records of a topic."""
     reader = consumer(brokers)
-    return sum(reader.get_watermark_offsets(TopicPartition(topic, at), timeout=10)[1] for at in range(4))
+    return sum(reader.get_watermark_offsets(TopicPartition(topic, at), timeout=60)[1] for at in range(4))
 
 
 def test_catalogue_and_events_are_produced_and_reported(
@@ -57,7 +57,7 @@ def test_events_carry_the_present_and_are_never_early(embedded: EmbeddedCluster)
     after_ms = time.time_ns() // 1_000_000
     reader = consumer(brokers)
     reader.assign([TopicPartition(EVENTS, at, 0) for at in range(4)])
-    times = [decode_event(record.value()).event_time_ms for record in reader.consume(100, timeout=10)]
+    times = [decode_event(record.value()).event_time_ms for record in reader.consume(100, timeout=60)]
     assert len(times) == 100
     assert before_ms <= min(times) <= max(times) <= after_ms
     assert max(times) >= before_ms + 990

@@ -83,7 +83,7 @@ def test_partitions_and_copies_are_what_was_asked_for(
     words = ["--brokers", kafka.bootstrap_servers, "--prefix", topic_prefix, "--partitions", "6"]
     assert main(["topics", "apply", *words, "--replication", "1"]) == 0
     capsys.readouterr()
-    topics = admin(kafka.bootstrap_servers).list_topics(timeout=10).topics
+    topics = admin(kafka.bootstrap_servers).list_topics(timeout=60).topics
     assert len(topics[f"{topic_prefix}{CATALOG}"].partitions) == 6
     assert main(["topics", "check", *words, "--replication", "3", "--json", "-"]) == 1
     assert {found["what"] for found in _json(capsys)["differences"]} == {"copies"}
