@@ -7,12 +7,16 @@ the reason; with NEARLINE_REQUIRE_KAFKA=1, which `.ci/run` sets, they fail inste
 
 NEARLINE_NIGHTLY=1 also runs what is marked `nightly`, and 200 examples of each law instead of 50;
 `make check` takes 10 (`--hypothesis-profile quick`).
+
+Temporary folders are in memory where there is room: hundreds of databases are opened, each with files that it
+waits for to be on disk, and brokers do the same.
 """
 
 import fcntl
 import gc
 import logging
 import os
+import shutil
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -40,6 +44,12 @@ SLOW_TIMEOUT_S = 900
 """Longest time of a slow test. Two kills on a real Kafka take 52 s alone, and took 300 beside seven others.
 
 What such a test waits for has limits of its own, which say what did not happen."""
+
+MEMORY, ROOM_BYTES = "/dev/shm", 4 << 30  # noqa: S108 - pytest makes a folder of its own there
+"""Where temporary files are in memory on Linux, and how much must be free there: twenty times what a run writes."""
+
+if Path(MEMORY).is_dir() and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)  # which pytest documents for this
 
 REQUIRE_KAFKA, NIGHTLY = switch("REQUIRE_KAFKA"), switch("NIGHTLY")
 

@@ -175,5 +175,5 @@ def test_the_log_of_what_rocksdb_does_is_bounded(tmp_path: Path, monkeypatch: py
     for n in range(100):
         store.write([(b"v", b"%d" % n)], applied=n, changelog_position=n)
         store._db.flush()
+    store.close()  # or a log may be deleted between its name and its size
     assert sum(file.stat().st_size for file in (tmp_path / "0").glob("LOG*")) < 4 * state.LOG_BYTES
-    store.close()
