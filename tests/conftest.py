@@ -46,7 +46,7 @@ SLOW_TIMEOUT_S = 900
 What such a test waits for has limits of its own, which say what did not happen."""
 
 MEMORY, ROOM_BYTES = "/dev/shm", 4 << 30  # noqa: S108 - pytest makes a folder of its own there
-"""Where temporary files are in memory on Linux, and how much must be free there: twenty times what a run writes."""
+"""Where temporary files are in memory on Linux; and what must be free there: ten times what a run writes."""
 
 if Path(MEMORY).is_dir() and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)  # which pytest documents for this

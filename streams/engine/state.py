@@ -108,7 +108,7 @@ class StoreMemory:
         options.set_write_buffer_manager(self._buffers)
         options.set_write_buffer_size(WRITE_BUFFER_BYTES)
         options.set_max_open_files(self._open_files)
-        options.set_max_file_opening_threads(1)  # RocksDB starts 16 even for none: 4 of 6 ms CPU of each opening
+        options.set_max_file_opening_threads(1)  # it starts 16 even for none: 4 of 6 ms CPU of an opening
         options.set_keep_log_file_num(2)
         options.set_max_log_file_size(LOG_BYTES)
         # a manifest has the first and last key of every table, also of former ones: write a new one with each
