@@ -163,8 +163,7 @@ class Nearline:
 
     def __init__(self, world: World, config: ModelConfig | None = None) -> None:
         self.recommender = Recommender(config, seed=world.seed, tested=1.0)
-        for title in world.titles:
-            self.recommender.catalog.put(title)
+        self.recommender.catalog.put_all(world.titles)
         ids = self.recommender.titles.ids
         self._number = np.full(len(ids) + 1, -1)
         at = {title.title_id: number for number, title in enumerate(world.titles)}
