@@ -7,6 +7,7 @@ the least recently used ones when it is full. Histories lie in chunks of one poo
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import compress
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -76,7 +77,7 @@ def empty_viewers(config: ModelConfig, capacity: int, chunks: int) -> Viewers:
     arrays left a quarter of the process's memory fragmented.
     """
     shapes = _shapes(config, capacity, chunks)
-    sizes = [np.dtype(kind).itemsize * int(np.prod(shape)) for shape, kind, _ in shapes.values()]
+    sizes = [np.dtype(kind).itemsize * prod(shape) for shape, kind, _ in shapes.values()]
     starts = np.cumsum([0, *(-(-size // ALIGNED) * ALIGNED for size in sizes)])
     block = np.zeros(int(starts[-1]), np.uint8)
     columns = {}
