@@ -5,6 +5,8 @@ msgspec generates types, ranges and defaults. This module adds the descriptions 
 """
 
 import inspect
+from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, get_args
 
 import msgspec
@@ -118,7 +120,8 @@ def components(kinds: list[type[Struct]], ref_template: str) -> dict[str, Docume
     return dict(sorted(found.items()))
 
 
-def field_docs(kind: type[Struct]) -> dict[str, str]:
+@cache
+def field_docs(kind: type[Struct]) -> Mapping[str, str]:
     """Return the descriptions of a struct's fields, from its docstring and those of its bases.
 
     Parameters

@@ -124,10 +124,11 @@ def assignments() -> Document:
 
 def generated() -> dict[str, str]:
     """Return the text of every generated file by name."""
+    schemas = documents()
     files = {
-        **documents(),
+        **schemas,
         "asyncapi.json": document(),
-        "event.v1.avsc": event_schema(documents()["event.v1.schema.json"]),
+        "event.v1.avsc": event_schema(schemas["event.v1.schema.json"]),
         "murmur2.json": vectors(),
         "assignment.json": assignments(),
     }
