@@ -13,10 +13,8 @@ from schemas.events import Stop
 
 @pytest.fixture(scope="module")
 def ratings() -> Ratings:
-    """Give what 150 simulated viewers watched, with the share watched as stars."""
-    stops = [
-        event for event in World(seed=6, viewers=150, titles=200).take(40_000) if isinstance(event, Stop)
-    ]
+    """Give what 80 simulated viewers watched, with the share watched as stars."""
+    stops = [event for event in World(seed=6, viewers=80, titles=200).take(20_000) if isinstance(event, Stop)]
     return Ratings.from_columns(
         [stop.viewer_id for stop in stops],
         [stop.title_id for stop in stops],
@@ -50,7 +48,7 @@ def test_blocks_change_no_rank(ratings: Ratings) -> None:
 
 def test_every_test_gets_a_rank_and_nothing_else_does(ratings: Ratings) -> None:
     """The kernel tests what the protocol says: -1 elsewhere, infinity for titles that are new."""
-    stream = prepare(ratings, EvaluationProtocol(min_rating=2.5, feedback="all", limit=3_000))
+    stream = prepare(ratings, EvaluationProtocol(min_rating=2.5, feedback="all", limit=1_500))
     model = RecommenderModel(Recommender(seed=2), ratings.viewer_ids, ratings.title_ids)
     ranks = model.rank_then_learn(stream.block(0, len(stream), stream.tested))
     assert np.array_equal(ranks[:, 0] >= 0, stream.tested)

@@ -86,7 +86,7 @@ def test_arms_get_their_lists_in_the_closed_loop() -> None:
 
 def test_a_broken_split_is_caught_in_the_closed_loop() -> None:
     """Impressions of nearly all of one arm's viewers are lost: nothing may be read."""
-    world = World(seed=2, viewers=600, titles=60)
+    world = World(seed=2, viewers=200, titles=60)
     policy = _run(AbTestPolicy(world, TRIAL, lost=0.95), world)
     assert policy.counter.result("x").verdict is Verdict.SAMPLE_RATIO
 

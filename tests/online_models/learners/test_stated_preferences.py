@@ -24,13 +24,13 @@ def _preferences(viewer: str, number: int = 0, **more: object) -> Preferences:
 def model() -> Recommender:
     """Give a model with forty titles of four genres, each watched by as many."""
     model = Recommender(seed=3)
-    for n in range(40):
-        tags = Tags(genre=(GENRES[n % 4],), language=("hi" if n < 20 else "en",))
-        model.describe(Title(title_id=f"t{n}", tags=tags))
+    tags = [Tags(genre=(GENRES[n % 4],), language=("hi" if n < 20 else "en",)) for n in range(40)]
+    model.catalog.put_all([Title(title_id=f"t{n}", tags=one) for n, one in enumerate(tags)])
     rng = np.random.default_rng(1)
-    for n in range(800):
-        about = {"event_id": f"e{n}", "viewer_id": f"v{n // 10}", "event_time_ms": 10**12 + n}
-        model.learn_one(Rate(**about, title_id=f"t{rng.integers(40)}", thumb=Thumb.UP))
+    about = [
+        {"event_id": f"e{n}", "viewer_id": f"v{n // 10}", "event_time_ms": 10**12 + n} for n in range(800)
+    ]
+    model.learn_many(Rate(**one, title_id=f"t{rng.integers(40)}", thumb=Thumb.UP) for one in about)
     return model
 
 

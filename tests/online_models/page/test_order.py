@@ -18,7 +18,7 @@ from online_models.page.config import PageConfig, explores, layout_faults
 from online_models.page.shelf_kinds import KINDS
 from online_models.recommender import Recommender
 from online_models.simulation import World
-from online_models.tables.codes import NO_SHELF, TOP_PICKS
+from online_models.tables.codes import EXPLORE, NO_SHELF, TOP_PICKS
 from online_models.tables.layout import DAY_MS
 from schemas import Tags, Title
 from schemas.fields import RowKind
@@ -77,8 +77,7 @@ def test_variety_raises_the_distance_inside_a_list_and_its_genres() -> None:
     """Calibration does not: who watches one genre gets one genre."""
     model = Recommender(seed=1)
     world = World(seed=1, viewers=150, titles=300)
-    for title in world.titles:
-        model.describe(title)
+    model.catalog.put_all(world.titles)
     events = world.take(8_000)
     model.learn_many(events)
     tags = {title.title_id: frozenset(title.tag_labels()) for title in world.titles}
@@ -119,13 +118,16 @@ def test_exploring_is_a_fair_draw_with_its_probability() -> None:
     for n in range(20):
         model.describe(Title(title_id=f"t{n}"))
     model.learn_one(stop(0, "x", "t0"))
-    first: dict[str, int] = {}
-    for n in range(600):
-        explore = model.page(f"v{n}", n=5)[-1]
-        assert explore.kind is RowKind.EXPLORE
-        assert {item.propensity for item in explore.items} == {1 / 19}
-        first[explore.items[0].title_id] = first.get(explore.items[0].title_id, 0) + 1
-    counts = np.array(list(first.values()))
+    explore = model.page("v0", n=5)[-1]
+    assert explore.kind is RowKind.EXPLORE
+    assert {item.propensity for item in explore.items} == {1 / 19}
+    slots = model.viewers.viewers.acquire([f"v{n}" for n in range(600)])
+    pages = build(model.viewers, model.catalog_index, slots, T0, 5)
+    assert (pages.kind[:, 1] == EXPLORE).all()
+    assert (pages.candidates == 19).all()
+    first, counts = np.unique(pages.title[:, 1, 0], return_counts=True)
+    assert explore.items[0].title_id == model.titles.ids[pages.title[0, 1, 0]]
+    assert first.size == 19
     assert counts.sum() == 600
     assert ((counts - 30) ** 2 / 30).sum() < 43.8  # chi-square, 19 degrees of freedom, p = .001
 

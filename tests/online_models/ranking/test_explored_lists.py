@@ -20,14 +20,14 @@ FORBIDDEN = {f"t{n}" for n in range(5)}
 def model() -> Recommender:
     """Forty titles, five of them not to be shown; everybody has rated one of the others."""
     out = Recommender(seed=3)
-    for n in range(TITLES):
-        gone = Availability(end_ms=NOW - DAY_MS) if f"t{n}" in FORBIDDEN else Availability()
-        out.describe(Title(title_id=f"t{n}", availability=gone))
-    rated = [(n, f"t{5 + n % 35}") for n in range(VIEWERS)]
-    for n, title in rated:
-        out.learn_one(
-            Rate(event_id=f"e{n}", viewer_id=f"v{n}", event_time_ms=NOW + n, title_id=title, stars=4)
-        )
+    ended, ids = Availability(end_ms=NOW - DAY_MS), [f"t{n}" for n in range(TITLES)]
+    out.catalog.put_all(
+        [Title(title_id=one, availability=ended if one in FORBIDDEN else Availability()) for one in ids]
+    )
+    out.learn_many(
+        Rate(event_id=f"e{n}", viewer_id=f"v{n}", event_time_ms=NOW + n, title_id=f"t{5 + n % 35}", stars=4)
+        for n in range(VIEWERS)
+    )
     return out
 
 
@@ -48,11 +48,11 @@ def test_only_the_last_title_is_drawn_out_of_what_else_may_be_shown(model: Recom
     assert (drawn.drawn == TITLES - len(FORBIDDEN) - 1 - LENGTH).all()
     assert (plain.title[:, :-1] == drawn.title[:, :-1]).all()
     assert (drawn.reason[:, -1] == EXPLORED).all()
-    ids = model.titles.ids
+    ids, slots = model.titles.ids, everyone(model).tolist()
     for n in range(VIEWERS):
         last = ids[drawn.title[n, -1]]
         assert last not in {ids[t] for t in plain.title[n].tolist()} | FORBIDDEN | {f"t{5 + n % 35}"}
-        score = model.viewers.ranker.score(int(everyone(model)[n]), NOW + VIEWERS)
+        score = model.viewers.ranker.score(slots[n], NOW + VIEWERS)
         assert drawn.score[n, -1] == pytest.approx(score[drawn.title[n, -1]], abs=1e-4)
 
 
@@ -71,13 +71,15 @@ def test_a_share_of_lists_explores_and_stays_so_for_a_day(model: Recommender) ->
 def test_every_title_is_as_likely(model: Recommender) -> None:
     """Over sixty days: of what a viewer can be given, each title as often as the others."""
     slots, times, chances = everyone(model)[:50], np.zeros(TITLES), np.zeros(TITLES)
+    allowed = np.tile(np.arange(TITLES) >= len(FORBIDDEN), (slots.size, 1))
+    allowed[np.arange(slots.size), 5 + np.arange(slots.size) % 35] = False
     for day in range(60):
         at = NOW + day * DAY_MS
         plain, drawn = (model.viewers.rank(slots, at, LENGTH, drawn=share) for share in (0.0, 1.0))
         times += np.bincount(drawn.title[:, -1], minlength=TITLES)
-        for n in range(slots.size):
-            open_to = [t for t in range(5, TITLES) if t not in plain.title[n] and t != 5 + n % 35]
-            chances[open_to] += 1 / len(open_to)
+        left = allowed.copy()
+        np.put_along_axis(left, plain.title, values=False, axis=1)
+        chances += (left / left.sum(axis=1, keepdims=True)).sum(axis=0)
     there = chances > 0
     assert times[~there].sum() == 0
     chi_square = float(((times - chances)[there] ** 2 / chances[there]).sum())

@@ -1,6 +1,7 @@
 """Thumbs down for several titles of a genre lower it; a new genre, a search or an opened title raises one."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -32,12 +33,20 @@ def columns(
 
 def world(moods: tuple[str, ...] = ("any",), **blend: float) -> Recommender:
     """Return four genres of 40 titles with 300 viewers, and new viewers of comedies."""
-    config = ModelConfig(blend=replace(BlendConfig(), **blend))
-    model, rng = Recommender(config), np.random.default_rng(1)
-    for genre, name in GENRES.items():
-        for n in range(40):
-            tags = Tags(genre=(name,), mood=(moods[n % len(moods)],))
-            model.describe(Title(title_id=f"{genre}{n:02d}", tags=tags))
+    return Recommender.from_snapshot(_snapshot(moods, BlendConfig(**blend)))
+
+
+@cache
+def _snapshot(moods: tuple[str, ...], blend: BlendConfig) -> bytes:
+    """Return the snapshot of such a world."""
+    model, rng = Recommender(ModelConfig(blend=blend)), np.random.default_rng(1)
+    model.catalog.put_all(
+        [
+            Title(title_id=f"{genre}{n:02d}", tags=Tags(genre=(name,), mood=(moods[n % len(moods)],)))
+            for genre, name in GENRES.items()
+            for n in range(40)
+        ]
+    )
     rows = {}
     for k in range(12):
         for v in range(300):
@@ -50,7 +59,7 @@ def world(moods: tuple[str, ...] = ("any",), **blend: float) -> Recommender:
         model.prequential(
             columns([(viewer, f"co{n:02d}", NOW + 2 * k * HOUR) for k, n in enumerate(picked.tolist())])
         )
-    return model
+    return model.snapshot()
 
 
 def comedies(model: Recommender) -> float:

@@ -30,16 +30,46 @@ DAYS, WARM_UP = 3, 1
 LISTS = [name for name in POLICIES if name not in MULTI_ROW_POLICIES]
 
 
-def loop(name: str, seed: int, viewers: int = 80, titles: int = 100) -> Run:
-    """Run a policy in a small world."""
-    world = World(seed=seed, viewers=viewers, titles=titles)
-    return run_closed_loop(name, world, POLICIES[name](world), days=DAYS, warm_up=WARM_UP)
+class Loop:
+    """A policy in a small world, whose pages are looked at."""
+
+    def __init__(self, name: str, seed: int, viewers: int = 80, titles: int = 100) -> None:
+        self.name, self.world = name, World(seed=seed, viewers=viewers, titles=titles)
+        self.policy = POLICIES[name](self.world)
+        self.early = self.again = self.short = self.shown = 0
+        self.run = run_closed_loop(name, self.world, self, days=DAYS, warm_up=WARM_UP)
+
+    def learn(self, events: Sequence[Event]) -> None:
+        """See `Policy.learn`."""
+        self.policy.learn(events)
+
+    def pages(self, views: PageViews) -> ShownPages:
+        """Count, in first rows, titles that are not out or that were had, and rows that are not full."""
+        pages = self.policy.pages(views)
+        titles = pages.titles[:, 0]
+        there = titles >= 0
+        released_s = self.world.catalog.released_s[titles]
+        self.early += int((there & (released_s > views.at_s[:, None] + 900)).sum())
+        self.again += int((there & self.world.past(views.accounts, titles).had).sum())
+        self.short += int((there.sum(axis=1) < 20).sum())
+        self.shown += len(titles)
+        return pages
+
+    def observe(self, views: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
+        """See `Policy.observe`."""
+        self.policy.observe(views, pages, outcomes)
 
 
 @pytest.fixture(scope="module")
-def runs() -> list[Run]:
+def loops() -> list[Loop]:
     """Give all policies of one row in two worlds."""
-    return [loop(name, seed) for seed in (1, 2) for name in LISTS]
+    return [Loop(name, seed) for seed in (1, 2) for name in LISTS]
+
+
+@pytest.fixture(scope="module")
+def runs(loops: list[Loop]) -> list[Run]:
+    """Give their runs."""
+    return [loop.run for loop in loops]
 
 
 def test_who_knows_more_has_more_watched(runs: list[Run]) -> None:
@@ -83,8 +113,8 @@ def test_what_watching_says_of_a_fit(fit: float) -> None:
 
 def test_the_same_seed_gives_the_same_run() -> None:
     """To the last digit, learning included."""
-    first, again = (loop("nearline", 1, viewers=40, titles=60) for _ in range(2))
-    assert first == again
+    first, again = (Loop("nearline", 1, viewers=40, titles=60) for _ in range(2))
+    assert first.run == again.run
 
 
 def test_policies_meet_the_same_visits_and_the_same_luck() -> None:
@@ -133,32 +163,14 @@ def test_a_policy_learns_what_happened_before_its_pages_and_nothing_later() -> N
     assert policy.plays - 20 < policy.told <= policy.plays
 
 
-def test_no_policy_shows_what_was_had_or_is_not_out() -> None:
+def test_no_policy_shows_what_was_had_or_is_not_out(loops: list[Loop]) -> None:
     """The recommender knows it from events and the catalog, the others from the world."""
-    for name in POLICIES:
-        world = World(seed=2, viewers=60, titles=100)
-        policy = POLICIES[name](world)
-        wrong = shown = 0
-        while True:
-            views = world.next_views(within_s=900.0, settled=True)
-            if world.now_s > 3 * 86_400:
-                break
-            policy.learn(world.happened(world.now_s))
-            pages = policy.pages(views)
-            titles = pages.titles[:, 0]
-            there = titles >= 0
-            out = world.catalog.released_s[titles] <= views.at_s[:, None] + 900
-            assert out[there].all()
-            if name not in {
-                "nearline",
-                *MULTI_ROW_POLICIES,
-            }:  # it lists again what was started and not judged
-                assert not (world.past(views.accounts, titles).had & there).any()
-            if name not in MULTI_ROW_POLICIES:  # a row of what was begun is as short as it is
-                wrong += int((there.sum(axis=1) < 20).sum())
-                shown += len(titles)
-            policy.observe(views, pages, world.act(views, pages))
-        assert wrong <= 0.5 * shown
+    for loop in (*loops, *(Loop(name, 2, viewers=60) for name in MULTI_ROW_POLICIES)):
+        assert loop.early == 0, loop.name
+        if loop.name not in {"nearline", *MULTI_ROW_POLICIES}:  # it lists again what was started, not judged
+            assert loop.again == 0, loop.name
+        if loop.name not in MULTI_ROW_POLICIES:  # a row of what was begun is as short as it is
+            assert loop.short <= 0.5 * loop.shown, loop.name
 
 
 def test_a_figure_is_a_mean_with_its_error() -> None:
@@ -222,11 +234,11 @@ def test_a_ledger_counts_by_hand() -> None:
 
 
 def test_pages_are_watched_more_than_lists() -> None:
-    """The same model, viewers and luck: rows are watched longer (measured: 13 %, 2 to 29 by world)."""
+    """The same model, viewers and luck: rows are watched longer (by 20 % in five worlds, 8 to 34 in each)."""
     minutes = Counter[str]()
     for seed in (1, 2, 3):
         for policy in (Nearline, NearlinePages):
             world = World(seed=seed, viewers=100, titles=400)
-            run = run_closed_loop(policy.__name__, world, policy(world), days=3, warm_up=1)
+            run = run_closed_loop(policy.__name__, world, policy(world), days=2, warm_up=1)
             minutes[policy.__name__] += run.measures["minutes"]
     assert minutes["NearlinePages"] > 1.05 * minutes["Nearline"]

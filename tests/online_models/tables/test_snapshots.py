@@ -102,11 +102,14 @@ def test_tables_grow_on_after_a_snapshot() -> None:
     """Beyond their first allocation, titles and viewers of a snapshot go on like those of the original."""
     config = replace(SMALL, title_capacity=10_000, viewer_slots=10_000)
     model = Recommender(config)
-    crowd = [("stop", f"v{n}", f"t{n}", 3_999) for n in range(1_500)]
-    feed(model, crowd)  # type: ignore[arg-type]
+    first, more = (
+        [event_of(("stop", f"{viewer}{n}", f"{title}{n}", 3_999), n + 7) for n in range(1_500)]
+        for viewer, title in ("vt", "ws")
+    )
+    model.learn_many(first)
     copy = Recommender.from_snapshot(model.snapshot())
     for one in (model, copy):
-        feed(one, [("stop", f"w{n}", f"s{n}", 3_999) for n in range(1_500)], first=7)
+        one.learn_many(more)
     assert copy.snapshot() == model.snapshot()
     assert len(copy.titles) == 3_000
 
