@@ -124,7 +124,7 @@ def test_equals_are_told_apart_in_at_most_five_per_cent() -> None:
 
 def test_a_true_lift_is_found_and_the_past_helps() -> None:
     """With +6 % most trials are decided rightly, sooner with CUPED, none wrongly."""
-    plain, helped = (trials.run(100, 40_000, lift=0.06, every=50, cuped=on) for on in (False, True))
+    plain, helped = (trials.run(100, 30_000, lift=0.06, every=50, cuped=on) for on in (False, True))
     assert helped.wrong == 0
     assert helped.power > 0.9
     assert helped.decided_by(0.5) < 0.9 * plain.decided_by(0.5)

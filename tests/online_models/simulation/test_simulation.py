@@ -28,13 +28,13 @@ print(hashlib.blake2b(repr((world.titles, world.take(500))).encode()).hexdigest(
 @pytest.fixture(scope="module")
 def world() -> World:
     """Give a world whose events have been taken once."""
-    return World(seed=5, viewers=300, titles=300)
+    return World(seed=5, viewers=150, titles=300)
 
 
 @pytest.fixture(scope="module")
 def events(world: World) -> list[Event]:
-    """Give 40,000 events of it: about ten visits a viewer."""
-    return world.take(40_000)
+    """Give 20,000 events of it: about ten visits a viewer."""
+    return world.take(20_000)
 
 
 def test_one_seed_is_one_world_under_any_hash_seed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,7 +102,7 @@ def test_a_playback_is_told_in_order(events: list[Event]) -> None:
 def test_viewers_are_as_busy_as_rates_are_computed_with(events: list[Event]) -> None:
     """The constant behind `rate` is what happens, give or take the viewers who have yet to arrive."""
     days = (events[-1].event_time_ms - events[0].event_time_ms) / 86_400_000
-    assert len(events) / 300 / days == pytest.approx(EVENTS_A_DAY, rel=0.15)
+    assert len(events) / 150 / days == pytest.approx(EVENTS_A_DAY, rel=0.15)
 
 
 def test_a_rate_sets_the_pace_of_event_time() -> None:
