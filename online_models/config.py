@@ -13,7 +13,7 @@ import hashlib
 import math
 from dataclasses import asdict, dataclass, field, is_dataclass
 from functools import cache
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 from annotated_types import Ge, Le, Len, MultipleOf
 
@@ -75,13 +75,15 @@ def check_bounds(config: Any) -> None:  # noqa: ANN401 - any dataclass
     """
     for name, kind, own, of_elements in _bounds(type(config)):  # type: ignore[arg-type]
         value = getattr(config, name)
-        if is_dataclass(value):
+        if is_dataclass(kind):
             check_bounds(value)
         if kind is float and isinstance(value, int):
             object.__setattr__(config, name, float(value))
-        _check(name, value, own)
-        for one in value if of_elements else ():
-            _check(name, one, of_elements)
+        if own:
+            own.check(name, value)
+        if of_elements:
+            for one in value:
+                of_elements.check(name, one)
 
 
 def require(name: str, value: float, low: float, high: float) -> None:
@@ -91,32 +93,53 @@ def require(name: str, value: float, low: float, high: float) -> None:
         raise InvalidConfigError(msg)
 
 
-def _check(name: str, value: Any, bounds: Annotations) -> None:  # noqa: ANN401 - a field's
-    low: Any = -math.inf
-    high: Any = math.inf
-    for bound in bounds:
-        match bound:
-            case Ge(least):
-                low = least
-            case Le(most):
-                high = most
-            case MultipleOf(step):
-                require(f"{name} % {step}", value % step, 0, 0)
-            case Len():
-                require(f"len({name})", len(value), bound.min_length, bound.max_length or math.inf)
-    if low > -math.inf or high < math.inf:
-        require(name, value, low, high)
+class _Limits(NamedTuple):
+    """What the annotations of a field say; None and infinity: nothing."""
+
+    low: float
+    high: float
+    step: float | None
+    lengths: tuple[int, float] | None
+
+    @classmethod
+    def of(cls, bounds: Annotations) -> "_Limits | None":
+        """Read annotations."""
+        low: Any = -math.inf
+        high: Any = math.inf
+        step: Any = None
+        lengths = None
+        for bound in bounds:
+            match bound:
+                case Ge(least):
+                    low = least
+                case Le(most):
+                    high = most
+                case MultipleOf(multiple):
+                    step = multiple
+                case Len():
+                    lengths = bound.min_length, bound.max_length or math.inf
+        return cls(low, high, step, lengths) if bounds else None
+
+    def check(self, name: str, value: Any) -> None:  # noqa: ANN401 - a field's
+        """Raise an error that names the value, unless it is within the limits."""
+        if self.step is not None:
+            require(f"{name} % {self.step}", value % self.step, 0, 0)
+        if self.lengths is not None:
+            require(f"len({name})", len(value), *self.lengths)
+        if self.low > -math.inf or self.high < math.inf:
+            require(name, value, self.low, self.high)
 
 
 @cache
-def _bounds(config: type[Any]) -> tuple[tuple[str, Any, Annotations, Annotations], ...]:
-    """Return the name of each field of a dataclass, its type and annotations, and those of its elements."""
+def _bounds(config: type[Any]) -> tuple[tuple[str, Any, _Limits | None, _Limits | None], ...]:
+    """Return the name of each field of a dataclass, its type and limits, and those of its elements."""
     found = []
     for name, hint in get_type_hints(config, include_extras=True).items():
         own = getattr(hint, "__metadata__", ())
         kind = get_args(hint)[0] if own else hint
         elements = get_args(kind)
-        found.append((name, kind, own, getattr(elements[0], "__metadata__", ()) if elements else ()))
+        of_elements = getattr(elements[0], "__metadata__", ()) if elements else ()
+        found.append((name, kind, _Limits.of(own), _Limits.of(of_elements)))
     return tuple(found)
 
 
