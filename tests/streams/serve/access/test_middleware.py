@@ -155,10 +155,8 @@ def test_a_body_is_bounded_with_and_without_its_length() -> None:
 
 def test_the_rate_of_an_address_is_limited() -> None:
     """Requests beyond the rate get 429."""
-    client = _client(ServeSettings(rate=2.0))
-    answers = [client.get("/echo").status_code for _ in range(4)]
-    assert answers[:2] == [200, 200]
-    assert answers[3] == 429
+    client = _client(ServeSettings(rate=1e-3))
+    assert [client.get("/echo").status_code for _ in range(2)] == [200, 429]
 
 
 def test_addresses_are_remembered_up_to_a_bound() -> None:

@@ -185,12 +185,11 @@ def test_the_audit_log_says_who_did_what(
 def test_a_key_has_a_rate_of_its_own(keys: tuple[TestClient, dict[Scope, str], Path]) -> None:
     """Wherever its requests come from."""
     client, _, path = keys
-    slow = add_key(path, "slow", (Scope.READ_PAGES,), rate=2)
+    slow = add_key(path, "slow", (Scope.READ_PAGES,), rate=1e-3)
     client.app.state.keys._checked = -1.0
-    answers = [client.get("/v1/trending", headers=_as(slow)) for _ in range(4)]
-    assert [answer.status_code for answer in answers[:2]] == [200, 200]
-    assert answers[3].status_code == 429
-    assert "key slow" in answers[3].json()["detail"]
+    answers = [client.get("/v1/trending", headers=_as(slow)) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert "key slow" in answers[1].json()["detail"]
 
 
 def test_wrong_keys_get_429_after_a_few(keys: tuple[TestClient, dict[Scope, str], Path]) -> None:
