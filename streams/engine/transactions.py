@@ -1,6 +1,7 @@
 """The transactional producer of a partition: all effects of a batch become visible at once, or none."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 
 from schemas.codec import encode
@@ -124,6 +125,17 @@ class Transactions:
         self._failure, self._paced = None, True
         self._topics.clear()
         self._attempt("begin_transaction", self._producer.begin_transaction)
+        try:
+            self._produce(outcome, applied)
+        except KafkaException as failure:  # `poll` and `flush` raise it when the driver says it is fatal
+            what = f"a transaction of partition {self._partition} of {self._changelog} failed"
+            raise self._failed(what, failure.args[0]) from failure
+        self._failpoint("before_commit")
+        self._attempt("commit_transaction", lambda: self._producer.commit_transaction(COMMIT_S))
+        return self._position
+
+    def _produce(self, outcome: Outcome, applied: int) -> None:
+        """Queue the messages of an outcome, and its applied record behind them."""
         rows: Iterator[Message] = ({"key": k, "value": v} for k, v in outcome.rows)
         self._send((self._changelog, self._partition), rows)
         self._failpoint("mid_produce")
@@ -135,9 +147,6 @@ class Transactions:
         self._send((self._dead_letters, None), letters)
         last: Message = {"key": APPLIED_KEY, "value": pack_applied(applied, self._origin)}
         self._put((self._changelog, self._partition), last, self._on_applied)
-        self._failpoint("before_commit")
-        self._attempt("commit_transaction", lambda: self._producer.commit_transaction(COMMIT_S))
-        return self._position
 
     def _on_applied(self, error: KafkaError | None, message: Delivered) -> None:
         """Note the position of the applied record; the driver calls it on delivery."""
@@ -224,7 +233,8 @@ class Transactions:
         A transaction with a message that a broker refused as too large cannot be committed any more, so its
         outcome is known, and its batch is to be isolated.
         """
-        self._producer.poll(0)
+        with suppress(KafkaException):  # a fatal error, which is known
+            self._producer.poll(0)
         topic, cause = self._failure or ("", error)
         if cause.code() == KafkaError.MSG_SIZE_TOO_LARGE:
             what = f"a broker refused messages for {topic or 'a topic'} as too large"

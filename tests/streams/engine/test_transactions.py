@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.engine.stage import Message, Outcome
 from streams.engine.transactions import OVERHEAD, Transactions, portions
-from streams.errors import AccessError
+from streams.errors import AccessError, OutcomeInDoubtError
 from streams.kafka.clients import KafkaError, KafkaException
 from tests.streams.doubles import Log, Producer
 
@@ -64,3 +64,26 @@ def test_a_refused_transaction_names_its_topics() -> None:
     pages: list[Message] = [{"key": b"v", "value": b"page"}]
     with pytest.raises(AccessError, match=r"one of log, pages refuses this user.*users\.yaml"):
         commits.commit(Outcome(rows=[(b"v", b"row")], outputs={("pages", 0): pages}), 0)
+
+
+@pytest.mark.parametrize("call", ["begin_transaction", "flush", "commit_transaction"])
+def test_who_is_fenced_is_told_why_whichever_call_learns_it(call: str) -> None:
+    """The driver raises a fatal error from the call during which it comes, and from each one after it."""
+
+    class Fenced(Producer):
+        """Another producer has its transactional id."""
+
+        def poll(self, timeout: float) -> int:  # noqa: ARG002 - the driver's signature
+            raise self.error
+
+        error = KafkaException(KafkaError(KafkaError._FENCED, "fenced", fatal=True))
+
+    def fail(*_: object) -> None:
+        raise Fenced.error
+
+    producer = Fenced(Log(), "name")
+    setattr(producer, call, fail)
+    commits = Transactions(producer, changelog="log", partition=0, dead_letters="dlq")  # type: ignore[arg-type]
+    rows = [(b"v%d" % place, bytes(400_000)) for place in range(9)]
+    with pytest.raises(OutcomeInDoubtError, match=r"transactional id.*another deployment.*NEARLINE_GROUP"):
+        commits.commit(Outcome(rows=rows), 0)
