@@ -36,7 +36,7 @@ VARIABLES = {"NEARLINE_SESSION_TIMEOUT_S": "6", "NEARLINE_LIST_PER_EVENT": "true
 
 
 class Load(threading.Thread):
-    """Produces a world's events until it is told to stop.
+    """Produces a world's events until it is stopped.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ def under_load(settings: Settings) -> Iterator[Load]:
 
 
 def await_lag(settings: Settings, load: Load) -> None:
-    """Wait until both versions are at most a second behind, as groups were told; slow the load for it."""
+    """Wait until both versions are at most a second behind, as their groups report; slow the load for it."""
     slower = time.monotonic() + SLOWER_S
 
     def caught_up() -> bool:

@@ -53,7 +53,7 @@ def experiments(
             "the blend in one list."
         ),
     ] = "ab",
-    viewers: Annotated[int, typer.Option(min=20, help="Viewers of the world.")] = 1_000,
+    viewers: Annotated[int, typer.Option(min=100, help="Viewers of the world.")] = 1_000,
     titles: Annotated[int, typer.Option(min=48, help="Titles of the world.")] = 300,
     days: Annotated[int, typer.Option(min=2, help="Days, including the warm-up.")] = 8,
     warm_up: Annotated[int, typer.Option(min=1, help="Days before the experiment starts.")] = 2,

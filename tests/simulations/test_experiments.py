@@ -59,7 +59,7 @@ def test_pages_of_one_row_are_not_mixed() -> None:
 def test_equals_have_no_lift_by_any_metric(tmp_path: Path) -> None:
     """Every viewer is in each arm once: an objective of nothing is worth nothing, now and rolled out."""
     path = tmp_path / "found.json"
-    size = ["--viewers", "40", "--titles", "60", "--days", "2", "--warm-up", "1"]
+    size = ["--viewers", "100", "--titles", "60", "--days", "2", "--warm-up", "1"]
     asked = ["--kind", "objective", "--objective", "watch_time=0", "--metric", "completion", "--everybody"]
     assert main(["experiments", *size, *asked, "--json", str(path)]) == 0
     found = json.loads(path.read_text())
@@ -69,13 +69,13 @@ def test_equals_have_no_lift_by_any_metric(tmp_path: Path) -> None:
 
 def test_the_simulator_shows_result_and_truth(capsys: pytest.CaptureFixture[str]) -> None:
     """A small A/B beside the truth, and an A/A whose truth is zero."""
-    small = ["--titles", "60", "--days", "2", "--warm-up", "1", "--json", "-"]
-    assert main(["experiments", "--interleave", "--viewers", "120", *small]) == 0
+    small = ["--viewers", "120", "--titles", "60", "--days", "2", "--warm-up", "1", "--json", "-"]
+    assert main(["experiments", "--interleave", *small]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["result"]["viewers"] > 40
     assert isinstance(found["truth"], float)
     assert set(found["needed"]) == {"ab", "interleaving"}
-    assert main(["experiments", "--kind", "aa", "--viewers", "20", *small]) == 0
+    assert main(["experiments", "--kind", "aa", *small]) == 0
     assert json.loads(capsys.readouterr().out)["truth"] == 0.0
     assert main(["experiments", "--kind", "other", *small]) == 2
 

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from online_models.simulation import World
 from streams.config.settings import Settings
-from streams.errors import ReplayStalledError
 from streams.kafka.produce import EventProducer
 from streams.ops.runs.pacing import Speed
 from streams.ops.runs.report import RunCounts, RunReport
 from streams.ops.runs.simulate import feed, make_world
+from streams.ops.runs.stall_check import LOOK_S, StallCheck
 from streams.ops.runs.subscriber import Subscriber
-from streams.ops.runs.sync_sender import LOOK_S, QUIET_S
 from streams.ops.runs.worker_process import ServeProcess, WorkerProcess, make_topics, own_cluster
 
 GROUP = "nearline-demo"
@@ -114,15 +113,11 @@ class Demo:
         self._stop.set()
         if self._feeder is not None:
             self._feeder.join()
-        counts, moved = self.counts(), time.monotonic()
+        counts, stall = self.counts(), StallCheck()
         while counts.events < self.sent:
+            stall.check(counts.events, self.sent, self.worker.log)
             time.sleep(LOOK_S)
-            before, counts = counts, self.counts()
-            if counts.events > before.events:
-                moved = time.monotonic()
-            elif time.monotonic() - moved > QUIET_S:
-                what = f"{self.sent - counts.events} events were not processed"
-                raise ReplayStalledError(what, next_step=f"read {self.worker.log}")
+            counts = self.counts()
         return RunReport(counts.events, time.monotonic() - self._began, counts)
 
     def close(self) -> None:

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from online_models.evaluation.ratings import Ratings
 from schemas import Event, Rate
 from streams.config.settings import Settings
-from streams.errors import ReplayStalledError
 from streams.kafka.clients import require_broker
 from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.ratings import Dataset
 from streams.ops.runs.pacing import Speed, paced
 from streams.ops.runs.report import RunCounts, RunReport
-from streams.ops.runs.sync_sender import LOOK_S, QUIET_S
+from streams.ops.runs.stall_check import LOOK_S, StallCheck
 from streams.ops.runs.worker_process import WorkerProcess, make_topics
 
 __all__ = [
@@ -212,7 +211,7 @@ class _Watch:
     def __init__(self, events: int, worker: WorkerProcess | None) -> None:
         self._events, self._worker = events, worker
         self._next = time.monotonic()
-        self._moved = time.monotonic()
+        self._stall = StallCheck()
         self._finished_at = 0.0
         self.warm_up = int(WARM_UP * events)
         self._leads: list[int] = []
@@ -236,8 +235,6 @@ class _Watch:
             return None
         self._worker.check()
         counts = RunCounts.of(self._worker.exposition())
-        if self.last is None or counts.events > self.last.events:
-            self._moved = time.monotonic()
         if self._warm is None and counts.events >= self.warm_up:
             self._warm = counts
         if 0 < counts.events < self._events:
@@ -245,9 +242,8 @@ class _Watch:
         self.last = counts
         if counts.events >= self._events:
             self._finished_at = self._finished_at or time.monotonic()
-        elif time.monotonic() - self._moved > QUIET_S:
-            what = f"{self._events - counts.events} events were not processed"
-            raise ReplayStalledError(what, next_step=f"read {self._worker.log}")
+        else:
+            self._stall.check(counts.events, self._events, self._worker.log)
         return counts
 
     def report(self, started: float) -> RunReport:

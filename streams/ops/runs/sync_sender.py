@@ -2,20 +2,14 @@
 
 import time
 from collections.abc import Iterable
-from typing import Final
 
 from schemas.events import Event, Identify
-from streams.errors import ReplayStalledError
 from streams.kafka.produce import EventProducer
 from streams.ops.runs.report import RunCounts
+from streams.ops.runs.stall_check import LOOK_S, StallCheck
 from streams.ops.runs.worker_process import WorkerProcess
 
-__all__ = ["LOOK_S", "QUIET_S", "SyncSender"]
-
-LOOK_S: Final = 0.1
-"""Wait between two reads of the worker's counters."""
-QUIET_S: Final = 60.0
-"""Without progress for this time, a run gives up."""
+__all__ = ["SyncSender"]
 
 
 class SyncSender:
@@ -68,15 +62,11 @@ class SyncSender:
         WorkerDiedError, ReplayStalledError
             Not every event was processed.
         """
-        moved, seen = time.monotonic(), -1
+        stall = StallCheck()
         while True:
             self._worker.check()
             counts = RunCounts.of(self._worker.exposition())
             if counts.events >= self.sent and counts.lag == 0:
                 return counts
-            if counts.events != seen:
-                moved, seen = time.monotonic(), counts.events
-            if time.monotonic() - moved > QUIET_S:
-                what = f"{self.sent - counts.events} events were not processed"
-                raise ReplayStalledError(what, next_step=f"read {self._worker.log}")
+            stall.check(counts.events, self.sent, self._worker.log)
             time.sleep(look_s)

@@ -67,8 +67,8 @@ def test_a_refused_transaction_names_its_topics() -> None:
 
 
 @pytest.mark.parametrize("call", ["begin_transaction", "flush", "commit_transaction"])
-def test_who_is_fenced_is_told_why_whichever_call_learns_it(call: str) -> None:
-    """The driver raises a fatal error from the call during which it comes, and from each one after it."""
+def test_a_fenced_producer_is_explained_whichever_call_fails(call: str) -> None:
+    """The driver raises a fatal error from the call during which it occurs, and from each one after it."""
 
     class Fenced(Producer):
         """Another producer has its transactional id."""

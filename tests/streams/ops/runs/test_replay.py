@@ -10,6 +10,7 @@ from online_models.evaluation.ratings import Ratings
 from schemas import Event, Rate
 from streams.errors import ReplayStalledError, StreamError
 from streams.ops.runs import replay as replaying
+from streams.ops.runs import stall_check
 from streams.ops.runs.pacing import Speed
 from streams.ops.runs.replay import Replay, as_events
 from streams.ops.runs.report import RunCounts
@@ -126,7 +127,7 @@ def test_without_a_worker_nobody_is_waited_for() -> None:
 
 def test_a_worker_that_stops_answering_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not every event was answered: how many, and where to read why."""
-    monkeypatch.setattr(replaying, "QUIET_S", 0.02)
+    monkeypatch.setattr(stall_check, "QUIET_S", 0.02)
     replay, _ = _replay(Worker(0, 2), [])
     with pytest.raises(ReplayStalledError, match="3 events were not processed") as caught:
         replay.run()
