@@ -62,5 +62,7 @@ def main() -> int:
 
     store = Store(folder, StoreMemory())
     Changelog(consumer, "log", 0, on_chunk).replay(store)
+    if kill_at < RECORDS:
+        signal.pause()  # the timer's thread may get its turn only when the last chunks are written
     store.close()
     return 0
