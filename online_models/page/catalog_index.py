@@ -1,8 +1,8 @@
 """Catalog index: titles by tag, in the arrays of the kernels, and the pools of a moment.
 
-One index serves all partitions of a worker. It is built again when the catalog, the number of titles or
-everybody's watches have changed (the latter together with the prior of the blend: by a fiftieth). Two steps
-that find it out of date at once both build it, with the same result.
+One index serves all partitions of a worker. It is built again when the catalog or the number of titles have
+changed; what it says of everybody's watches also when these have (together with the prior of the blend: by a
+fiftieth). Two steps that find it out of date at once both build it, with the same result.
 
 A viewer belongs to two *segments*: their country, and the cohort whose centre is nearest to their taste
 vector now. The title side counts what segments watch (:mod:`online_models.ranking.segment_boost`,
@@ -240,18 +240,32 @@ class CatalogIndex:
         state = (self.catalog.version, len(self.titles), int(a.size[3]))
         cached = self._cached
         if cached is None or cached[0] != state:
-            size = min(len(self.titles), a.bias.size)
-            with self.catalog.lock:
-                shelf = self._set_up(a, size)
-                cached = self._cached = (state, shelf, self.catalog.facts.available_since(size))
+            if cached is None or cached[0][:2] != state[:2]:
+                size = min(len(self.titles), a.bias.size)
+                with self.catalog.lock:
+                    arrays, since = self._set_up(size), self.catalog.facts.available_since(size)
+            else:
+                arrays, since = cached[1:]
+            cached = self._cached = (state, self._with_watches(arrays, a), since)
         return cached[1], cached[2]
 
-    def _set_up(self, a: Titles, size: int) -> CatalogIndexArrays:
+    def _with_watches(self, arrays: CatalogIndexArrays, a: Titles) -> CatalogIndexArrays:
+        """Return the index with everybody's watches of now."""
+        watches = a.watches[: arrays.series.size].copy()
+        total, tags = float(watches.sum()), arrays.tag_kind.size
+        of_each = np.bincount(arrays.tag, np.repeat(watches, np.diff(arrays.tag_start)), minlength=tags)
+        return arrays.replace(
+            tag_share=of_each / max(total, 1e-30),
+            watches=watches,
+            total_watches=total,
+            hidden_gems=_rare(watches, self.config.rare),
+        )
+
+    def _set_up(self, size: int) -> CatalogIndexArrays:
+        """Return the index of titles that nobody has watched."""
         names = list(self.catalog.tag_names)
         indptr, ids = self.catalog.tags_of(np.arange(size))
-        watches = a.watches[:size].copy()
         row = np.repeat(np.arange(size, dtype=np.int32), np.diff(indptr))
-        total = float(watches.sum())
         first = np.zeros(len(names) + 1, np.int32)
         np.cumsum(np.bincount(ids, minlength=len(names)), out=first[1:])
         kind = _kinds(names)
@@ -264,14 +278,14 @@ class CatalogIndex:
             tagged=having,
             bitset_of=common,
             bitsets=bits,
-            tag_share=np.bincount(ids, watches[row], minlength=len(names)) / max(total, 1e-30),
+            tag_share=np.zeros(len(names)),
             tag_kind=kind,
             genres=_genres(names, row, ids, size),
             series=self.catalog.facts.series(size),
             next_episode=self.catalog.facts.next_episodes(size),
-            watches=watches,
-            total_watches=total,
-            hidden_gems=_rare(watches, self.config.rare),
+            watches=np.zeros(size),
+            total_watches=0.0,
+            hidden_gems=np.zeros(size, np.float32),
             categories=np.flatnonzero(np.isin(kind, CATEGORY_NUMBERS) & (first[1:] > first[:-1])).astype(
                 np.int32
             ),

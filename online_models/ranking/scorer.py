@@ -42,14 +42,11 @@ from online_models.tables.layout import (
     Viewers,
 )
 from online_models.tables.prefetch import prefetch, prefetch_row
-from online_models.tables.top_k import least_of, top
+from online_models.tables.top_k import top
 from online_models.tables.working_memory import kept_by_thread
 
 TASTE, CO_WATCH, TREND = 0, 1, 2
 """Reasons why a title is on a list."""
-PRECEDING = 3
-"""Preceding lists of the block whose titles give a lower bound of the scores that a viewer's list needs. A
-list with a title that the viewer knows gives none, so more than one is tried."""
 EXPLAINING = 2
 """Newest liked titles whose neighbours have the reason `CO_WATCH`."""
 LIMIT, COUNTRY, CONTEXT, COLD_START, DEVICE, HAS_STATED = range(6)
@@ -306,13 +303,10 @@ def rank_block(
             add_cowatch(titles, params, work, depth, fresh, streak, n, weights, backoff, row, row)
             if params.rejection > 0:
                 subtract_rejected(titles, viewers, params, v, now, n, work, row)
-        dense, least = shared.dense[group], np.float32(-np.inf)
+        dense = shared.dense[group]
         if count_votes(viewers, params, v, now, tags, votes.votes):
             apply_votes(params, tags, dense, row, votes)
-        # The n-th best score is at least the least score here of n titles: most others are skipped at once
-        for before in range(max(q - PRECEDING, 0), q):
-            least = max(least, least_of(row, dense, out.title[before]))
-        top(row, dense, least, out.title[q], out.score[q])
+        top(row, dense, votes.lanes, out.title[q], out.score[q])
         explain(titles, work.history, min(depth, params.seeds), out.title[q], out.reason[q])
 
 

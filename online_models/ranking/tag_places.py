@@ -17,17 +17,21 @@ the twenty best titles have the tag:
   had: if more are left, its titles lose more.
 
 Tags move one after the other, the strongest vote last: so it has its places whatever the others bring.
-"""
 
-from typing import NamedTuple
+At most `MOST` titles of a tag rise, so whether a title is among the best `SEEN` is decided by few: the
+*front*, the `SEEN` + `MOST` best before any vote and what the voted tags may bring. A title outside of it has
+as many better ones that do not fall, even without those that a tag brings. It is found anew after a tag has
+lost something: then others may climb.
+"""
 
 import numpy as np
 
-from online_models.jit import jit_no_alloc
+from online_models.jit import jit_exact, jit_no_alloc
 from online_models.passed_by_pointer import PassedByPointer
 from online_models.ranking.tag_table import TagTable
 from online_models.ranking.tag_votes import DISLIKED, DOUBT, INTENT, TURNED, TagVotes, new_votes
-from online_models.tables.layout import F4, I4, U1, Params, Real
+from online_models.tables.layout import F4, I4, Params, Real
+from online_models.tables.top_k import BLOCK, top
 from online_models.tables.working_memory import kept_by_thread
 
 __all__ = ["VoteScratch", "apply_votes", "vote_scratch"]
@@ -42,45 +46,37 @@ SURE = 1.5
 """Votes against a tag from which its places are bounded: three thumbs down after six likes are 1.8, eight
 skips 1.6; low ratings among likes are less."""
 VOTED = 8
-"""Tags of a viewer that move titles, the strongest: the bits of a byte."""
-BLOCK = 16
-"""Titles that are compared at a time, as vector instructions."""
-
-
-class VotedTitles(NamedTuple):
-    """The titles with a voted tag, copied together: all passes but one are over these alone."""
-
-    title: I4
-    """[T + 1]: the last is written, and not counted."""
-    row: F4
-    base: F4
-    mask: U1
-    first: F4
-    """Scores before votes bring any title nearer: they decide which titles of a tag these are."""
+"""Tags of a viewer that move titles, the strongest."""
 
 
 class VoteScratch(PassedByPointer):
     """Working memory of a call."""
 
     votes: TagVotes
-    best: F4
-    """[2, SEEN] the best scores without and with a tag, in descending order."""
-    rest: F4
-    """[SEEN] the best scores without any voted tag."""
     voted: I4
     """[VOTED] tags with the strongest votes, weakest first."""
     places: I4
     """[VOTED] best titles with each of them, before anything moves."""
     least: F4
     """[VOTED] what titles with a disliked tag lose at least."""
-    mask: U1
-    """[T] the voted tags of each title, one bit each; 0 between viewers."""
-    title: I4
-    """[T + 1] the titles with a voted tag, and their scores: `VotedTitles` are the first ones."""
-    row: F4
-    base: F4
-    voted_mask: U1
-    first: F4
+    lost: F4
+    """[T] what each title loses, or its score while it is left out of a search; 0 between calls."""
+    own: I4
+    """[VOTED, MOST] the best titles of each tag before any is moved, in descending order."""
+    own_n: I4
+    """[VOTED] how many."""
+    own_score: F4
+    """[MOST] their scores while they are searched."""
+    lanes: F4
+    """[BLOCK] for `tables.top_k.top`."""
+    top: I4
+    """[SEEN + MOST] best titles of a search, in descending order, -1 for none."""
+    top_score: F4
+    """[SEEN + MOST]"""
+    front: I4
+    """[SEEN + MOST + VOTED * MOST] titles of the front."""
+    best: F4
+    """[2, SEEN] the best scores without and with a tag, in descending order."""
 
 
 def vote_scratch(tags: TagTable) -> VoteScratch:
@@ -92,17 +88,18 @@ def vote_scratch(tags: TagTable) -> VoteScratch:
 def _vote_scratch(size: int, votes: TagVotes) -> VoteScratch:
     return VoteScratch(
         votes,
-        np.empty((2, SEEN), np.float32),
-        np.empty(SEEN, np.float32),
         np.empty(VOTED, np.int32),
         np.empty(VOTED, np.int32),
         np.empty(VOTED, np.float32),
-        np.zeros(size, np.uint8),
-        np.empty(size + 1, np.int32),
-        np.empty(size, np.float32),
-        np.empty(size, np.float32),
-        np.empty(size, np.uint8),
-        np.empty(size, np.float32),
+        np.zeros(size, np.float32),
+        np.empty((VOTED, MOST), np.int32),
+        np.empty(VOTED, np.int32),
+        np.empty(MOST, np.float32),
+        np.empty(BLOCK, np.float32),
+        np.empty(SEEN + MOST, np.int32),
+        np.empty(SEEN + MOST, np.float32),
+        np.empty(SEEN + MOST + VOTED * MOST, np.int32),
+        np.empty((2, SEEN), np.float32),
     )
 
 
@@ -162,39 +159,61 @@ def _keep(best: F4, score: Real) -> None:
 
 
 @jit_no_alloc
-def _gather(tags: TagTable, n: int, base: F4, row: F4, at: VoteScratch) -> int:
-    """Copy the titles with a voted tag together; return how many."""
-    m, size = 0, min(row.size, at.mask.size)
+def _enter(title: int, score: Real, titles: I4, scores: F4) -> None:
+    """Enter a title into the best ones, in descending order of their scores."""
+    k = scores.size - 1
+    if score > scores[k]:
+        while k > 0 and scores[k - 1] < score:
+            titles[k], scores[k] = titles[k - 1], scores[k - 1]
+            k -= 1
+        titles[k], scores[k] = title, score
+
+
+@jit_no_alloc
+def _find_own(tags: TagTable, base: F4, row: F4, k: int, at: VoteScratch) -> None:
+    """Find the best titles of a voted tag: as many as it may bring."""
+    tag, titles, scores, votes = at.voted[k], at.own[k], at.own_score, at.votes.votes
+    wanted = int(MOST * max(votes[INTENT, tag], votes[TURNED, tag]) + 0.5)
+    last, least, n = wanted - 1, np.float32(-np.inf), 0
+    scores[:] = -np.inf
+    for a in range(tags.starts[tag], tags.starts[tag + 1] if wanted > 0 else 0):
+        t = tags.titles[a]
+        score = row[t] + base[t] if t < row.size else np.float32(-np.inf)
+        if score > least:
+            _enter(t, score, titles[:wanted], scores[:wanted])
+            least = scores[last]
+            n += 1
+    at.own_n[k] = min(n, wanted)
+
+
+@jit_no_alloc
+def _find_front(base: F4, row: F4, n: int, at: VoteScratch) -> int:
+    """Find the titles that may be among the best while tags bring theirs; return how many."""
+    top(row, base, at.lanes, at.top, at.top_score)
+    front, m = at.front, 0
+    for i in range(at.top.size):
+        front[m] = at.top[i]
+        m += at.top[i] >= 0
     for k in range(n):
-        g = at.voted[k]
-        for a in range(tags.starts[g], tags.starts[g + 1]):
-            t = tags.titles[a]
-            if t < size and row[t] + base[t] > -np.inf:
-                at.title[m] = t
-                m += at.mask[t] == 0
-                at.mask[t] |= np.uint8(1) << np.uint8(k)
-    for i in range(m):
-        t = at.title[i]
-        at.row[i], at.base[i], at.voted_mask[i] = row[t], base[t], at.mask[t]
+        for i in range(at.own_n[k]):
+            known = False
+            for j in range(m):
+                known |= front[j] == at.own[k, i]
+            front[m] = at.own[k, i]
+            m += not known
     return m
 
 
 @jit_no_alloc
-def _find_rest(base: F4, row: F4, mask: U1, best: F4) -> None:
-    """Write the best scores of titles without a voted tag: they do not move."""
-    best[:] = -np.inf
-    size = min(row.size, mask.size)
-    whole = size // BLOCK * BLOCK
-    for a in range(0, whole, BLOCK):
-        better, least = np.int32(0), best[SEEN - 1]
-        for t in range(a, a + BLOCK):
-            better |= np.int32((row[t] + base[t] > least) & (mask[t] == 0))
-        for t in range(a, a + BLOCK if better else a):
-            if (mask[t] == 0) & (row[t] + base[t] > best[SEEN - 1]):  # one branch, seldom taken
-                _keep(best, row[t] + base[t])
-    for t in range(whole, size):
-        if (mask[t] == 0) & (row[t] + base[t] > best[SEEN - 1]):
-            _keep(best, row[t] + base[t])
+def _count_places(tags: TagTable, n: int, at: VoteScratch) -> None:
+    """Count the best titles with each voted tag."""
+    at.places[:] = 0
+    for i in range(SEEN):
+        t = at.top[i]
+        tagged = 0 <= t < tags.indptr.size - 1
+        for a in range(tags.indptr[t] if tagged else 0, tags.indptr[t + 1] if tagged else 0):
+            for k in range(n):
+                at.places[k] += tags.ids[a] == at.voted[k]
 
 
 @jit_no_alloc
@@ -206,67 +225,34 @@ def _any_disliked(n: int, at: VoteScratch) -> bool:
 
 
 @jit_no_alloc
-def _find_last(moved: VotedTitles, at: VoteScratch) -> Real:
-    """Return the least score of a best title."""
-    having = at.best[1]
-    having[:] = -np.inf
-    for i in range(moved.row.size):
-        _keep(having, moved.row[i] + moved.base[i])
-    return _score_at(having, at.rest, SEEN - 1)
-
-
-@jit_no_alloc
-def _take_least(
-    params: Params, tags: TagTable, n: int, last: Real, moved: VotedTitles, at: VoteScratch
-) -> None:
-    """Count best titles with each voted tag, and take from titles what the most disliked of theirs takes."""
-    at.places[:] = 0
+def _take_least(params: Params, tags: TagTable, base: F4, row: F4, n: int, at: VoteScratch) -> None:
+    """Take from titles what the most disliked of their tags takes."""
     for k in range(n):
         g = at.voted[k]
         d = max(at.votes.votes[DISLIKED, g] - np.float32(DOUBT), np.float32(0.0))
         at.least[k] = np.float32(params.dislike) * tags.rarity[g] * d / (np.float32(1.0) + d)
-    for i in range(moved.row.size):
-        loss, seen = np.float32(0.0), moved.row[i] + moved.base[i] >= last
-        for k in range(n):
-            bit = moved.mask[i] >> np.uint8(k) & np.uint8(1)
-            at.places[k] += seen & (bit != 0)
-            loss = max(loss, at.least[k] * np.float32(bit))  # a branch would be mispredicted
-        moved.row[i] -= loss
+        for a in range(tags.starts[g], tags.starts[g + 1] if at.least[k] > 0 else 0):
+            t = tags.titles[a]
+            at.lost[t] = max(at.lost[t], at.least[k])
+    for k in range(n):
+        g = at.voted[k]
+        for a in range(tags.starts[g], tags.starts[g + 1] if at.least[k] > 0 else 0):
+            t = tags.titles[a]
+            if t < row.size and row[t] + base[t] > -np.inf:
+                row[t] -= at.lost[t]
+            at.lost[t] = 0.0  # a title with two of the tags loses once
 
 
 @jit_no_alloc
-def _find_least(k: int, wanted: int, moved: VotedTitles, at: VoteScratch) -> tuple[int, Real]:
-    """Return how many titles with a voted tag have places, at most so many, and the least of their scores.
-
-    These are its best ones before any moved: so what one title gains or loses changes one of them.
-    """
-    mask, bit, having = moved.mask, np.uint8(1) << np.uint8(k), at.best[1]
-    having[:] = -np.inf
-    for i in range(moved.first.size):
-        if (mask[i] & bit != 0) & (moved.first[i] > having[SEEN - 1]):  # one branch, seldom taken
-            _keep(having, moved.first[i])
-    while wanted > 0 and having[wanted - 1] == -np.inf:
-        wanted -= 1
-    return wanted, np.float32(having[max(wanted - 1, 0)])
-
-
-@jit_no_alloc
-def _find_best(k: int, least: Real, moved: VotedTitles, at: VoteScratch) -> None:
-    """Write the best scores of titles with a voted tag and at least a score at first, and of all others."""
-    for n in range(SEEN):
-        at.best[0, n], at.best[1, n] = at.rest[n], -np.inf
-    row, base, mask, first = moved.row, moved.base, moved.mask, moved.first
-    bit = np.uint8(1) << np.uint8(k)
-    whole = row.size // BLOCK * BLOCK
-    for a in range(0, whole, BLOCK):
-        better, without, having = np.int32(0), at.best[0, SEEN - 1], at.best[1, SEEN - 1]
-        for i in range(a, a + BLOCK):
-            of = (mask[i] & bit != 0) & (first[i] >= least)
-            better |= np.int32(row[i] + base[i] > (having if of else without))
-        for i in range(a, a + BLOCK if better else a):
-            _keep(at.best[1 if (mask[i] & bit != 0) & (first[i] >= least) else 0], row[i] + base[i])
-    for i in range(whole, row.size):
-        _keep(at.best[1 if (mask[i] & bit != 0) & (first[i] >= least) else 0], row[i] + base[i])
+def _find_best(base: F4, row: F4, k: int, wanted: int, m: int, at: VoteScratch) -> None:
+    """Write the best scores of the titles that a voted tag brings, and of all others."""
+    at.best[:] = -np.inf
+    own = at.own[k]
+    for i in range(m):
+        t, brought = at.front[i], False
+        for j in range(wanted):
+            brought |= own[j] == t
+        _keep(at.best[1 if brought else 0], row[t] + base[t])
 
 
 @jit_no_alloc
@@ -301,40 +287,48 @@ def _excess(having: F4, others: F4, left: int) -> Real:
     return np.float32(0.0)
 
 
-@jit_no_alloc
-def _move_towards(k: int, least: Real, near: Real, shrink: Real, moved: VotedTitles) -> None:
-    """Move titles with a voted tag that had at least a score at first towards another, if theirs is lower."""
-    row, base, mask, bit = moved.row, moved.base, moved.mask, np.uint8(1) << np.uint8(k)
-    for i in range(row.size):
-        distance = near - (row[i] + base[i])
-        nearer = row[i] + (distance - shrink * distance)
-        of = (mask[i] & bit != 0) & (moved.first[i] >= least)
-        row[i] = nearer if of & (distance > 0) else row[i]
+@jit_exact
+def _move_towards(base: F4, row: F4, titles: I4, near: Real, shrink: Real) -> None:
+    """Move titles towards another one, if their scores are lower."""
+    for t in titles:
+        distance = near - (row[t] + base[t])
+        if distance > 0:
+            row[t] += distance - shrink * distance
 
 
 @jit_no_alloc
-def _move_down(k: int, loss: Real, moved: VotedTitles) -> None:
-    """Take something from titles with a voted tag."""
-    row, mask, bit = moved.row, moved.mask, np.uint8(1) << np.uint8(k)
-    for i in range(row.size):
-        row[i] -= loss if mask[i] & bit else np.float32(0.0)
-
-
-@jit_no_alloc
-def _bring_places(tag: int, k: int, moved: VotedTitles, at: VoteScratch) -> None:
-    """Give a voted tag its places."""
-    votes = at.votes.votes
+def _bring_places(base: F4, row: F4, k: int, m: int, at: VoteScratch) -> None:
+    """Give a voted tag the places that a search intent or a change of taste asks for."""
+    tag = at.voted[k]
     for way, staying in ((INTENT, 1), (TURNED, STAYING)):
-        if votes[way, tag] > 0:
-            wanted, least = _find_least(k, int(MOST * votes[way, tag] + 0.5), moved, at)
-            _find_best(k, least, moved, at)
+        wanted = min(int(MOST * at.votes.votes[way, tag] + 0.5), at.own_n[k])
+        if wanted > 0:
+            _find_best(base, row, k, wanted, m, at)
             near, shrink = _bring(at.best[1], at.best[0], wanted, staying)
             if near < np.inf:
-                _move_towards(k, least, near, shrink, moved)
-    if votes[DISLIKED, tag] >= SURE:
-        _find_best(k, np.float32(-np.inf), moved, at)
-        left = int(at.places[k] / (1.0 + votes[DISLIKED, tag]) + 0.5)
-        _move_down(k, _excess(at.best[1], at.best[0], left), moved)
+                _move_towards(base, row, at.own[k, :wanted], near, shrink)
+
+
+@jit_no_alloc
+def _bound_places(tags: TagTable, base: F4, row: F4, k: int, at: VoteScratch) -> bool:
+    """Leave a tag with many votes against it a part of the places that it had; return whether any moved."""
+    tag, having = at.voted[k], at.best[1]
+    start, stop = tags.starts[tag], tags.starts[tag + 1]
+    having[:] = -np.inf
+    for a in range(start, stop):
+        t = tags.titles[a]
+        if t < row.size:
+            _keep(having, row[t] + base[t])
+            at.lost[t], row[t] = row[t], -np.inf
+    top(row, base, at.lanes, at.top, at.top_score)
+    left = int(at.places[k] / (1.0 + at.votes.votes[DISLIKED, tag]) + 0.5)
+    loss = _excess(having, at.top_score, left)
+    for a in range(start, stop):
+        t = tags.titles[a]
+        if t < row.size:
+            row[t] = at.lost[t] - (loss if base[t] > -np.inf else np.float32(0.0))
+            at.lost[t] = 0.0
+    return bool(loss > 0)
 
 
 @jit_no_alloc
@@ -344,15 +338,14 @@ def apply_votes(params: Params, tags: TagTable, base: F4, row: F4, at: VoteScrat
     ``row + base`` are the scores of the titles; titles at -inf are not compared.
     """
     n = _strongest(at.votes, at.voted)
-    m = _gather(tags, n, base, row, at)
-    moved = VotedTitles(at.title[:m], at.row[:m], at.base[:m], at.voted_mask[:m], at.first[:m])
-    _find_rest(base, row, at.mask, at.rest)
     if _any_disliked(n, at):
-        _take_least(params, tags, n, _find_last(moved, at), moved, at)
-    for i in range(m):
-        moved.first[i] = moved.row[i] + moved.base[i]
+        top(row, base, at.lanes, at.top, at.top_score)
+        _count_places(tags, n, at)
+        _take_least(params, tags, base, row, n, at)
     for k in range(n):
-        _bring_places(at.voted[k], k, moved, at)
-    for i in range(moved.title.size):
-        row[moved.title[i]] = moved.row[i]
-        at.mask[moved.title[i]] = 0
+        _find_own(tags, base, row, k, at)
+    m = _find_front(base, row, n, at)
+    for k in range(n):
+        _bring_places(base, row, k, m, at)
+        if at.votes.votes[DISLIKED, at.voted[k]] >= SURE and _bound_places(tags, base, row, k, at):
+            m = _find_front(base, row, n, at)

@@ -84,18 +84,6 @@ def keep_best(row: F4, title: I4, score: F4) -> None:
             sift(score, title, n, row[t], t)
 
 
-@jit_no_alloc
-def least_of(row: F4, dense: F4, title: I4) -> np.float32:
-    """Return the least of ``row + dense`` over a list of titles, -inf if the list is not full.
-
-    It is a lower bound of the last score of any list of that length: `top` may skip all scores below.
-    """
-    least = np.float32(np.inf)
-    for t in title:
-        least = min(least, row[t] + dense[t] if t >= 0 else np.float32(-np.inf))
-    return least
-
-
 @jit_inline
 def enter(score: F4, title: I4, s: Real, t: int) -> None:
     """Put (s, t) into a heap if it is better than the worst entry."""
@@ -113,14 +101,39 @@ def end_list(title: I4, score: F4) -> None:
 
 
 @jit_no_alloc
-def top(row: F4, dense: F4, least: Real, out_title: I4, out_score: F4) -> None:
+def _find_bound(row: F4, dense: F4, lanes: F4, score: F4) -> np.float32:
+    """Return a lower bound of the n-th best of ``row + dense``, n the size of the overwritten ``score``.
+
+    Of every `BLOCK`-th title the best is found in one *lane*: all lanes are compared with a block at once, as
+    vector instructions. The n-th best of the lanes is no better than the n-th best of all titles: of
+    20 of 10,000 titles in random order it leaves 24 that may be on the list.
+    """
+    lanes[:] = -np.inf
+    score[:] = -np.inf
+    for a in range(0, dense.size // BLOCK * BLOCK, BLOCK):
+        for k in range(BLOCK):
+            lanes[k] = max(lanes[k], row[a + k] + dense[a + k])
+    last = score.size - 1
+    for s in lanes:
+        if s > score[last]:
+            k = last
+            while k > 0 and score[k - 1] < s:
+                score[k] = score[k - 1]
+                k -= 1
+            score[k] = s
+    return np.float32(score[last])
+
+
+@jit_no_alloc
+def top(row: F4, dense: F4, lanes: F4, out_title: I4, out_score: F4) -> None:
     """Write the best titles of ``row + dense``, best first; equal scores in order of rows; -1 after the last.
 
-    ``least`` is a lower bound of the last score (`least_of`), -inf if none is known. It only saves time,
-    which is spent on titles that enter the heap: in random order 144 of 10,000 for a list of 20.
+    ``lanes`` [BLOCK] is working memory. Time is spent on titles that enter the heap, of 10,000 in random
+    order 144 for a list of 20: so most of them are kept out by a bound, for another pass over the scores
+    (8.4 us without, 5.6 with it; from 64 titles of a list on there is none).
     """
     whole = dense.size // BLOCK * BLOCK
-    out_score[:] = least
+    out_score[:] = _find_bound(row, dense, lanes, out_score)
     out_title[:] = NO_TITLE
     for a in range(0, whole, BLOCK):
         worst, better = out_score[0], np.int32(0)
