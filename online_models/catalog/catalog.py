@@ -26,6 +26,7 @@ from online_models.catalog.business_rules import (
 from online_models.catalog.title_facts import TitleFacts
 from online_models.catalog.title_tags import TitleTags, labels_of, year_of
 from online_models.tables import snapshots
+from online_models.tables.growing import grown
 from online_models.tables.layout import F4, I4, I8, U1, U8
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import NO_LIMIT
@@ -412,10 +413,7 @@ class Catalog:
             return match_rules(rules, self.titles.row, tags, self.tags.names)
 
     def _fit(self, n: int) -> None:
-        have = self._listed.size
-        if n > have:
-            more = max(n, 2 * have) - have
-            self._maturity = np.concatenate((self._maturity, np.full(more, _UNKNOWN_MATURITY, np.uint8)))
-            self._start = np.concatenate((self._start, np.full(more, -_FOREVER, np.int64)))
-            self._end = np.concatenate((self._end, np.full(more, _FOREVER, np.int64)))
-            self._listed = np.concatenate((self._listed, np.zeros(more, np.int8)))
+        self._maturity = grown(self._maturity, n, _UNKNOWN_MATURITY)
+        self._start = grown(self._start, n, -_FOREVER)
+        self._end = grown(self._end, n, _FOREVER)
+        self._listed = grown(self._listed, n)

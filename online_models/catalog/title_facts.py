@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from online_models.tables.growing import grown
 from online_models.tables.layout import F8, I4, I8
 from online_models.tables.numbering import Numbering, spans_of
 from schemas import Title
@@ -78,13 +79,11 @@ class TitleFacts:
                 former.pop(row, None)
 
     def _fit(self, size: int) -> None:
-        more = max(size, 2 * self._series.size) - self._series.size if size > self._series.size else 0
-        if more:
-            self._series = np.concatenate((self._series, np.full(more, -1, np.int32)))
-            self._order = np.concatenate((self._order, np.full(more, -1, np.int64)))
-            self._since = np.concatenate((self._since, np.full(more, NEVER, np.int64)))
-            self._seconds = np.concatenate((self._seconds, np.zeros(more)))
-            self._renamed = np.concatenate((self._renamed, np.zeros(more, np.int32)))
+        self._series = grown(self._series, size, -1)
+        self._order = grown(self._order, size, -1)
+        self._since = grown(self._since, size, NEVER)
+        self._seconds = grown(self._seconds, size)
+        self._renamed = grown(self._renamed, size)
 
     def name_changes(self, rows: I4) -> I4:
         """Return how often the name of each row has changed in this process, 0 for unknown rows: [m]."""

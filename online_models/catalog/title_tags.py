@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.tables.growing import grown
 from online_models.tables.layout import DAY_MS, I4, TagColumns
 from online_models.tables.numbering import Numbering, spans_of
 from schemas import Title
@@ -143,9 +144,7 @@ class TitleTags:
 
     def _reserve(self, rows: int, used: int) -> None:
         """Make room; drops replaced entries before it allocates more."""
-        more = max(rows, 2 * self._start.size) - self._start.size if rows > self._start.size else 0
-        self._start = np.concatenate((self._start, np.zeros(more, np.int32))) if more else self._start
-        self._length = np.concatenate((self._length, np.zeros(more, np.uint16))) if more else self._length
+        self._start, self._length = grown(self._start, rows), grown(self._length, rows)
         if used > self._pool.size:
             wanted = used - self._used
             self._fill(*self.of(np.arange(self._start.size)))

@@ -27,6 +27,7 @@ from online_models.learners.factorization import (
 from online_models.learners.stale_steps import StaleSteps, StepCounts, renew
 from online_models.learners.tag_vectors import learn_tags, move_tags
 from online_models.tables.derived_columns import count_positives, is_stale, update_prior
+from online_models.tables.growing import grown
 from online_models.tables.hashing import below, fill_shards, mix
 from online_models.tables.history import share_of, title_of
 from online_models.tables.layout import (
@@ -464,9 +465,7 @@ class TitleSide:
 
     def _mark_named(self, rows: I4) -> None:
         """Mark rows as named by a signal or a label."""
-        more = len(self.titles) - self._named.size
-        if more > 0:
-            self._named = np.concatenate((self._named, np.zeros(more + self._named.size, np.bool_)))
+        self._named = grown(self._named, len(self.titles))
         self._named[rows] = True
 
     def trending(self, half_life: int, n: int) -> list[tuple[str, float]]:

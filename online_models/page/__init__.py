@@ -14,7 +14,7 @@ From scores to a page
    `shelf_kinds` has the prior of each kind and learns a factor from impressions. No title is visible twice.
 4. `tag_shelves` also orders the catalog's genres and moods by the viewer's taste.
 5. `reasons` says why each title is there. `headings` names shelves and categories in the viewer's language;
-   `messages` has the texts. Headings state facts: the seed of
+   `messages` has the texts; `alerts` finds new titles that deserve one. Headings state facts: the seed of
    "because you watched" was watched past a quarter; "trending in your country" was watched there, more than
    once; "popular with people like you" is watched more in the viewer's cohort than by everybody. A viewer
    without a country, or with too few viewers in it, has no such shelf.

@@ -306,7 +306,7 @@ def rank_block(
         dense = shared.dense[group]
         if count_votes(viewers, params, v, now, tags, votes.votes):
             apply_votes(params, tags, dense, row, votes)
-        top(row, dense, votes.lanes, out.title[q], out.score[q])
+        top(row, dense, votes.piles, out.title[q], out.score[q])
         explain(titles, work.history, min(depth, params.seeds), out.title[q], out.reason[q])
 
 

@@ -67,7 +67,7 @@ class VoteScratch(PassedByPointer):
     """[VOTED] how many."""
     own_score: F4
     """[MOST] their scores while they are searched."""
-    lanes: F4
+    piles: F4
     """[BLOCK] for `tables.top_k.top`."""
     top: I4
     """[SEEN + MOST] best titles of a search, in descending order, -1 for none."""
@@ -189,7 +189,7 @@ def _find_own(tags: TagTable, base: F4, row: F4, k: int, at: VoteScratch) -> Non
 @jit_no_alloc
 def _find_front(base: F4, row: F4, n: int, at: VoteScratch) -> int:
     """Find the titles that may be among the best while tags bring theirs; return how many."""
-    top(row, base, at.lanes, at.top, at.top_score)
+    top(row, base, at.piles, at.top, at.top_score)
     front, m = at.front, 0
     for i in range(at.top.size):
         front[m] = at.top[i]
@@ -320,7 +320,7 @@ def _bound_places(tags: TagTable, base: F4, row: F4, k: int, at: VoteScratch) ->
         if t < row.size:
             _keep(having, row[t] + base[t])
             at.lost[t], row[t] = row[t], -np.inf
-    top(row, base, at.lanes, at.top, at.top_score)
+    top(row, base, at.piles, at.top, at.top_score)
     left = int(at.places[k] / (1.0 + at.votes.votes[DISLIKED, tag]) + 0.5)
     loss = _excess(having, at.top_score, left)
     for a in range(start, stop):
@@ -339,7 +339,7 @@ def apply_votes(params: Params, tags: TagTable, base: F4, row: F4, at: VoteScrat
     """
     n = _strongest(at.votes, at.voted)
     if _any_disliked(n, at):
-        top(row, base, at.lanes, at.top, at.top_score)
+        top(row, base, at.piles, at.top, at.top_score)
         _count_places(tags, n, at)
         _take_least(params, tags, base, row, n, at)
     for k in range(n):

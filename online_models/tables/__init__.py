@@ -11,6 +11,7 @@
 `changed_rows`           which rows have changed, for readers that keep something of each
 `vector_norms`           norms of titles' vectors, kept
 `prefetch`               rows that a kernel asks for before it reads them
+`growing`                columns that grow with their tables
 `block_maxima`           maxima of blocks of a column
 `rows`, `row_versions`   packed rows, their versions and upgrades
 `snapshots`              whole models as bytes

@@ -9,7 +9,6 @@ from online_models.evaluation.baselines.memory import (
     SeenTitles,
     TitleMemory,
     events_of,
-    grown,
     has,
     rank,
     remember,
@@ -17,6 +16,7 @@ from online_models.evaluation.baselines.memory import (
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block
 from online_models.jit import jit
+from online_models.tables.growing import grown
 from online_models.tables.layout import F4, F8, I4
 
 __all__ = ["EASE", "Cosine"]

@@ -1,16 +1,16 @@
 """State that all baselines share: titles of the stream, titles of each viewer; and the rank of a title."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from numpy.typing import NDArray
 
 from online_models.evaluation.protocol import Block
 from online_models.jit import jit
+from online_models.tables.growing import grown
 from online_models.tables.layout import F4, F8, I4, I8, U1
 
-__all__ = ["Events", "SeenTitles", "TitleMemory", "events_of", "grown", "has", "rank", "remember"]
+__all__ = ["Events", "SeenTitles", "TitleMemory", "events_of", "has", "rank", "remember"]
 
 
 BOOL = NDArray[np.bool_]
@@ -95,15 +95,6 @@ def rank(known: SeenTitles, viewer: int, target: int, scores: F8) -> float:
             level -= scores[title] == mark
         entry = known.previous[entry]
     return better + 0.5 * level
-
-
-def grown(array: npt.NDArray[Any], rows: int, fill: float = 0) -> npt.NDArray[Any]:
-    """Return the array, or a copy with at least `rows` rows (at least doubled), the new ones filled."""
-    if rows <= len(array):
-        return array
-    larger = np.full((max(rows, 2 * len(array)), *array.shape[1:]), fill, array.dtype)
-    larger[: len(array)] = array
-    return larger
 
 
 def events_of(block: Block) -> Events:

@@ -7,13 +7,13 @@ from online_models.evaluation.baselines.memory import (
     SeenTitles,
     TitleMemory,
     events_of,
-    grown,
     rank,
     remember,
 )
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block
 from online_models.jit import jit
+from online_models.tables.growing import grown
 from online_models.tables.layout import F8
 
 __all__ = ["Chance", "Popularity"]

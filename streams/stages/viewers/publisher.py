@@ -12,9 +12,10 @@ from online_models.artwork.gallery import Gallery
 from online_models.catalog.catalog import country_of
 from online_models.experiments.interleaving import InterleavedPick, interleave_top_picks
 from online_models.experiments.plan import NO_TREATMENT, ExperimentPlan, InterleavedRankers, ListTreatment
-from online_models.page.build import Pages, build
+from online_models.page.build import build
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig, explores, treated_page
+from online_models.page.layout import Pages
 from online_models.page.shelf_kinds import REASONS, ShelfValue
 from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.codes import EXPLORED, PINNED, TOP_PICKS

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.tables.layout import F4
-from online_models.tables.top_k import BLOCK, keep_best, sort_heap, top
+from online_models.tables.top_k import BLOCK, SAMPLE, keep_best, sort_heap, top
 from tests.online_models.ranking.random_side import random_side
 
 
@@ -42,6 +42,13 @@ def test_the_best_of_all(size: int, n: int, levels: int, hidden: float, seed: in
     keep_best(total, kept, by_score)
     sort_heap(by_score, kept)
     assert (kept.tolist(), by_score.tolist()) == best
+
+
+def test_the_best_of_more_titles_than_the_bound_is_of() -> None:
+    """They may all be behind those titles, or in no order."""
+    for row in (np.arange(2 * SAMPLE), np.random.default_rng(1).permutation(2 * SAMPLE)):
+        titles, _ = listed(row.astype(np.float32), np.zeros(row.size, np.float32), 20)
+        assert titles == np.argsort(-row)[:20].tolist()
 
 
 @pytest.mark.parametrize("drawn", [0.0, 0.5])

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.experiments.plan import ExperimentPlan
-from online_models.page.build import best_new_releases, blank_pages, find_alerts
+from online_models.page.alerts import best_new_releases, find_alerts
+from online_models.page.build import blank_pages
 from online_models.page.config import PageConfig
 from online_models.page.selection import mark_reaching
 from online_models.tables.layout import DAY_MS
