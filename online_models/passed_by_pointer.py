@@ -130,7 +130,9 @@ class PassedByPointer:
         if of not in _TYPES:
             kinds = zip(self._names, map(typeof, values), strict=True)
             _TYPES[of] = PointerType(f"{type(self).__module__}.{type(self).__qualname__}", tuple(kinds))
-        self.__dict__.update(_numba_type_=_TYPES[of], _words=block, _address=_address_of(block))
+        # Of two threads that describe a group at once, the first one's words stay: its kernel reads them
+        block = self.__dict__.setdefault("_words", block)
+        self.__dict__.update(_numba_type_=_TYPES[of], _address=_address_of(block))
 
 
 _TYPES: dict[tuple[Any, ...], "PointerType"] = {}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numba.core.errors import TypingError
 from numpy.typing import NDArray
 
+from online_models import passed_by_pointer
 from online_models.jit import jit, jit_no_alloc
 from online_models.passed_by_pointer import PassedByPointer
 
@@ -123,3 +124,17 @@ def test_arrays_with_gaps_are_refused() -> None:
     """Before a kernel reads beside them."""
     with pytest.raises(TypingError, match=r"copy this one with np.ascontiguousarray"):
         read(a_group().replace(name=np.arange(6, dtype=np.int32)[::2]), 0, 0, 0)
+
+
+def test_words_that_a_kernel_may_read_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads describe a group at once: the words of the one that came first are not freed."""
+    group, found, inside = a_group(), [], passed_by_pointer._others
+
+    def other_thread(*about: Any) -> list[tuple[int, int]]:
+        monkeypatch.setattr(passed_by_pointer, "_others", inside)
+        found.append(group._address)
+        return inside(*about)
+
+    monkeypatch.setattr(passed_by_pointer, "_others", other_thread)
+    assert group._address == found[0]
+    assert group._words.ctypes.data == found[0]
