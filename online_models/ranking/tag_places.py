@@ -173,7 +173,7 @@ def _enter(title: int, score: Real, titles: I4, scores: F4) -> None:
 def _find_own(tags: TagTable, base: F4, row: F4, k: int, at: VoteScratch) -> None:
     """Find the best titles of a voted tag: as many as it may bring."""
     tag, titles, scores, votes = at.voted[k], at.own[k], at.own_score, at.votes.votes
-    wanted = int(MOST * max(votes[INTENT, tag], votes[TURNED, tag]) + 0.5)
+    wanted = min(int(MOST * max(votes[INTENT, tag], votes[TURNED, tag]) + 0.5), MOST)
     last, least, n = wanted - 1, np.float32(-np.inf), 0
     scores[:] = -np.inf
     for a in range(tags.starts[tag], tags.starts[tag + 1] if wanted > 0 else 0):
