@@ -26,6 +26,7 @@ import numpy as np
 
 from online_models.artwork.bandit import BanditConfig, Thompson
 from online_models.artwork.features import FITS, MOST_VARIANTS, MOST_WORDS, VariantFeatures, fit_of
+from online_models.tables.growing import grown
 from online_models.tables.keyed_random import name_hash
 from online_models.tables.layout import F8
 from online_models.tables.numbering import Numbering
@@ -265,7 +266,10 @@ class Gallery:
     def _make_row(self, title_id: str) -> None:
         row = self._rows.setdefault(title_id, len(self._rows))
         if row == len(self.features.version):
-            doubled = (np.concatenate((column, np.zeros_like(column))) for column in self.features)
-            features = VariantFeatures._make(doubled)
-            features.word[row:] = -1
-            self.features = features
+            word, artwork, trailer, version = self.features
+            self.features = VariantFeatures(
+                word=grown(word, row + 1, fill=-1),
+                artwork=grown(artwork, row + 1),
+                trailer=grown(trailer, row + 1),
+                version=grown(version, row + 1),
+            )

@@ -31,7 +31,7 @@ from online_models.passed_by_pointer import PassedByPointer
 from online_models.ranking.tag_table import TagTable
 from online_models.ranking.tag_votes import DISLIKED, DOUBT, INTENT, TURNED, TagVotes, new_votes
 from online_models.tables.layout import F4, I4, Params, Real
-from online_models.tables.top_k import BLOCK, top
+from online_models.tables.top_k import BLOCK, keep_score, top
 from online_models.tables.working_memory import kept_by_thread
 
 __all__ = ["VoteScratch", "apply_votes", "vote_scratch"]
@@ -148,17 +148,6 @@ def _strongest(at: TagVotes, voted: I4) -> int:
 
 
 @jit_no_alloc
-def _keep(best: F4, score: Real) -> None:
-    """Enter a score into the best ones, in descending order."""
-    if score > best[SEEN - 1]:
-        k = SEEN - 1
-        while k > 0 and best[k - 1] < score:
-            best[k] = best[k - 1]
-            k -= 1
-        best[k] = score
-
-
-@jit_no_alloc
 def _enter(title: int, score: Real, titles: I4, scores: F4) -> None:
     """Enter a title into the best ones, in descending order of their scores."""
     k = scores.size - 1
@@ -252,7 +241,7 @@ def _find_best(base: F4, row: F4, k: int, wanted: int, m: int, at: VoteScratch) 
         t, brought = at.front[i], False
         for j in range(wanted):
             brought |= own[j] == t
-        _keep(at.best[1 if brought else 0], row[t] + base[t])
+        keep_score(at.best[1 if brought else 0], row[t] + base[t])
 
 
 @jit_no_alloc
@@ -318,7 +307,7 @@ def _bound_places(tags: TagTable, base: F4, row: F4, k: int, at: VoteScratch) ->
     for a in range(start, stop):
         t = tags.titles[a]
         if t < row.size:
-            _keep(having, row[t] + base[t])
+            keep_score(having, row[t] + base[t])
             at.lost[t], row[t] = row[t], -np.inf
     top(row, base, at.piles, at.top, at.top_score)
     left = int(at.places[k] / (1.0 + at.votes.votes[DISLIKED, tag]) + 0.5)

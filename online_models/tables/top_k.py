@@ -104,6 +104,17 @@ def end_list(title: I4, score: F4) -> None:
 
 
 @jit_no_alloc
+def keep_score(best: F4, s: Real) -> None:
+    """Enter a score into the best ones, in descending order."""
+    k = best.size - 1
+    if s > best[k]:
+        while k > 0 and best[k - 1] < s:
+            best[k] = best[k - 1]
+            k -= 1
+        best[k] = s
+
+
+@jit_no_alloc
 def _find_bound(row: F4, dense: F4, piles: F4, score: F4) -> np.float32:
     """Return a lower bound of the n-th best of ``row + dense``, n the size of the overwritten ``score``.
 
@@ -116,15 +127,9 @@ def _find_bound(row: F4, dense: F4, piles: F4, score: F4) -> np.float32:
     for a in range(0, min(dense.size, SAMPLE) // BLOCK * BLOCK, BLOCK):
         for k in range(BLOCK):
             piles[k] = max(piles[k], row[a + k] + dense[a + k])
-    last = score.size - 1
     for s in piles:
-        if s > score[last]:
-            k = last
-            while k > 0 and score[k - 1] < s:
-                score[k] = score[k - 1]
-                k -= 1
-            score[k] = s
-    return np.float32(score[last])
+        keep_score(score, s)
+    return np.float32(score[score.size - 1])
 
 
 @jit_no_alloc

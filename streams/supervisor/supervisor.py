@@ -102,7 +102,6 @@ def process_variables(settings: Settings, processes: int) -> list[dict[str, str]
         "NEARLINE_GROUP": settings.group,
         "NEARLINE_STATE_DIR": str(settings.state_dir),
         "NEARLINE_PROCESSES": "1",
-        "OPENBLAS_NUM_THREADS": "1",  # threads of one process are the setting `threads`
     }
     return [
         {

@@ -12,7 +12,6 @@ from tests.benchmarks.throughput import EVERY_LIST
 from tests.benchmarks.workers import MeteredWorker, Reading
 
 RATE = 1_000
-VARIABLES = EVERY_LIST | {"OPENBLAS_NUM_THREADS": "1"}
 
 
 def steady(bench: Bench) -> dict[str, Any]:
@@ -21,7 +20,7 @@ def steady(bench: Bench) -> dict[str, Any]:
     make_topics(settings)
     produce(settings, KNOWN)
     cores = bench.cores if bench.core is None else [bench.core]
-    with MeteredWorker(settings, bench.state("steady"), cores, VARIABLES) as worker:
+    with MeteredWorker(settings, bench.state("steady"), cores, EVERY_LIST) as worker:
         worker.answered(KNOWN, learned=True)
         first = worker.look()
         sender = multiprocessing.get_context("spawn").Process(target=send, args=(settings.model_dump(), RATE))

@@ -16,7 +16,7 @@ PATIENCE_S = 90.0
 
 
 class MeteredWorker(WorkerProcess):
-    """`nearline worker` under :mod:`tests.benchmarks.meter`, on the given cores, with one thread of BLAS."""
+    """`nearline worker` under :mod:`tests.benchmarks.meter`, on the given cores."""
 
     def __init__(
         self, settings: Settings, folder: Path, cores: list[int], variables: Mapping[str, str] | None = None

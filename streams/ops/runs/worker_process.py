@@ -168,8 +168,7 @@ class WorkerProcess:
     def start(self) -> None:
         """Start the process, without waiting until it is ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        own = {"OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-        self._process = self._spawn(child_environment() | own | self._variables)
+        self._process = self._spawn(child_environment() | self._variables)
 
     def _spawn(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         """Run the command with an environment."""

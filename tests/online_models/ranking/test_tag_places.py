@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from online_models.catalog.catalog import Catalog
 from online_models.ranking.tag_places import MOST, SEEN, STAYING, SURE, VOTED, apply_votes, vote_scratch
 from online_models.ranking.tag_table import TaggedTitles
 from online_models.ranking.tag_votes import DISLIKED, DOUBT, INTENT, TURNED
@@ -22,8 +21,7 @@ def tagged(has: NDArray[np.bool_]) -> tuple[Recommender, TaggedTitles]:
     for t in range(len(has)):
         genres = tuple(f"g{g:02d}" for g in np.flatnonzero(has[t]))
         model.describe(Title(title_id=f"t{t:03d}", tags=Tags(genre=genres)))
-    catalog: Catalog = model.catalog
-    return model, TaggedTitles(catalog)
+    return model, TaggedTitles(model.catalog)
 
 
 def best(scores: F8, n: int) -> F8:
@@ -88,9 +86,8 @@ def test_the_front_is_enough(seed: int, voted: int, disliked: int, density: floa
     some = rng.permutation(TAGS)[:voted]
     votes[rng.integers(0, 2, voted), some] = rng.random(voted)
     votes[DISLIKED, some[:disliked]] = rng.random(min(disliked, voted)) * 4
-    row = rng.normal(size=TITLES).astype(np.float32) + 2 * has[:, 0]
+    row = (rng.normal(size=TITLES) + 2 * has[:, 0]).astype(np.float32)
     base = np.where(rng.random(TITLES) < hidden, -np.inf, rng.random(TITLES)).astype(np.float32)
-    row = row.astype(np.float32)
     scratch.votes.votes[:, order] = votes
     scratch.votes.tags[:voted], scratch.votes.n[0] = np.array(order, np.int32)[some], voted
     wanted = expected(

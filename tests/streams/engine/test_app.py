@@ -15,10 +15,11 @@ from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from streams.config.settings import Settings
 from streams.engine import disk_space
-from streams.engine.app import App, build_app, run_worker
+from streams.engine.app import App, build_app, run_worker, use_one_blas_thread
 from streams.engine.exits import die, exit_code
 from streams.engine.folder_lock import locked_folder
 from streams.errors import (
@@ -59,6 +60,15 @@ def test_importing_does_nothing() -> None:
     """Import starts no thread, opens no socket and makes no app."""
     code = "import streams.engine.app, threading; assert threading.active_count() == 1"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_products_of_matrices_have_one_thread() -> None:
+    """Whatever the libraries chose by the number of cores."""
+    with threadpool_limits(2, user_api="blas"):
+        use_one_blas_thread()
+        libraries = ThreadpoolController().select(user_api="blas").info()
+    assert libraries
+    assert {one["num_threads"] for one in libraries} == {1}
 
 
 def test_broker_that_does_not_answer(tmp_path: Path, nowhere: str) -> None:
