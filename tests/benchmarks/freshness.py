@@ -25,8 +25,8 @@ from tests.benchmarks.workers import MeteredWorker
 KNOWN = 60_000
 """Events before the figures begin: a model of ten thousand titles, from which all lists are made."""
 WARM_UP_RATE, WARM_UP_S = 999, 40.0
-"""Events a second, and seconds, before the first rate. In its first minute a broker compiles: while that takes
-half a core of two, it answers to a transaction within 30 to 45 ms, later within 9 to 12 (measured)."""
+"""Events a second, and seconds, before the first rate. A broker compiles in its first minute: while it takes
+half a core of two for that, it answers to a transaction in 30 to 45 ms, later in 9 to 12 (measured)."""
 RATES = (1_000, 5_000, 10_000)
 SECONDS = 10.0
 LEFT_OUT_S = 3.0
