@@ -148,8 +148,8 @@ def use_one_blas_thread() -> None:
     """Have products of matrices computed by the thread that asks for them.
 
     By default as many threads as there are cores share each product, and all of them need a core at the same
-    time. Steps of several partitions keep the cores busy anyway: with two busy cores and 5,000 events a
-    second a list took 2.3 times as long (p50 of `tests.benchmarks.freshness`, two rates of one run each).
+    time, while steps of several partitions keep the cores busy anyway. The scores of 128 viewers and 10,000
+    titles take 2.1 ms with one thread, and 9 to 28 with two while two programs have the two cores (measured).
     """
     threadpool_limits(1, user_api="blas")
 
