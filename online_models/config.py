@@ -33,7 +33,7 @@ __all__ = [
 EXPERTS = ("factorization", "cowatch", "cowatch_long", "trending", "popularity")
 """The experts of the blend, in the order of its weights (``learners.blender``)."""
 WAYS = 16
-"""Places in a set of neighbours: a cache line of keys, and one of weights (``learners.title_side.pair``)."""
+"""Places in a set of neighbours, a line of the cache in each column (``learners.title_updates.pair``)."""
 
 Annotations = tuple[Any, ...]
 

@@ -3,7 +3,9 @@
 =====================  ================================================================================
 `factorization`        the equations that both sides share: representation, negatives, softmax
 `viewer_updates`       the viewers' side of learning: interaction state, taste vector, history
-`title_side`           the titles' side of learning: vectors, co-watch neighbours, counters
+`title_updates`        the titles' side of learning: vectors, co-watch neighbours, counters
+`decayed_counts`       counters of watches that fade with time
+`title_side`           the titles of one shard: what it learns, which rows it writes, whom it evicts
 `tag_vectors`          vectors of tags, as a part of the factorization
 `blender`              the weights of the experts, by context
 `stated_preferences`   a prior of taste from genres and languages that viewers state

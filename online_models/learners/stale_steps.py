@@ -3,7 +3,7 @@
 The viewers stage computes the gradients of input vectors from its replica, which is a batch of titles old or
 more. So thirty viewers who finish the same films at once send the same correction thirty times; one after the
 other, each would have seen that the former ones were enough. Each step that a gradient does not know of makes
-its own step shorter (`learners.title_side.learn_inputs`).
+its own step shorter (`learners.title_updates.learn_inputs`).
 
 What counts is what the log says: a record names how many signals the sender's replica had learned
 (``seen``). Where batches of the titles stage are cut depends on the clock, and changes nothing.

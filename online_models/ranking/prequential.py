@@ -18,7 +18,7 @@ from online_models.learners.blender import (
 from online_models.learners.factorization import begin_batch, next_stamp, represent
 from online_models.learners.stale_steps import StepCounts
 from online_models.learners.tag_vectors import move_tags
-from online_models.learners.title_side import absorb_one
+from online_models.learners.title_updates import absorb_one
 from online_models.learners.viewer_updates import begin_signal, learn_rejection, learn_viewer, update_history
 from online_models.passed_by_pointer import PassedByPointer
 from online_models.ranking.scorer import cowatch, sparse_scratch, subtract_rejected

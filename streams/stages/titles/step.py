@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.catalog.catalog import LabelLog
-from online_models.learners.title_side import TitleSide, bound_jumps
+from online_models.learners.decayed_counts import bound_jumps
+from online_models.learners.title_side import TitleSide
 from online_models.tables.layout import I8, U8
 from online_models.tables.rows import TITLE_ROWS
 from online_models.tables.titles import TitleTable

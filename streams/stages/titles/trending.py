@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.feedback.reward_function import Action
+from online_models.learners.decayed_counts import decayed
 from online_models.learners.segments import HALF_LIFE_S, Segments
-from online_models.learners.title_side import TitleSide, decayed
+from online_models.learners.title_side import TitleSide
 from online_models.tables.layout import DAY_MS, I4, TAGS
 from schemas.codec import encode
 from schemas.pages import Trending, TrendingItem
