@@ -4,7 +4,9 @@
 `layout`                 named tuples of arrays that kernels share: state, batches, results, scratch memory
 `feedback_layout`        a viewer's interactions, rejections and impressions; constants of the reward
 `codes`                  numbers for kinds of shelves and reasons of items
-`titles`                 `TitleTable`: rows of titles, hyper-parameters as kernels take them
+`titles`                 `TitleTable`: rows of titles
+`title_arrays`           their arrays as they begin, hyper-parameters as kernels take them
+`tag_numbers`            numbers of the tags that have vectors, and their share in titles' vectors
 `viewers`                `ViewerTable`: a bounded cache of viewers' slots
 `history`                known titles of a viewer, in chunks of one pool
 `derived_columns`        popularity, satisfaction, and the share of tag vectors in titles' vectors

@@ -11,23 +11,21 @@ some of the others (`TitleTable.evict`), and rows of evicted titles are used aga
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from itertools import chain, repeat
+from itertools import chain
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from online_models.config import BlendConfig, ModelConfig
+from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
-from online_models.jit import jit_no_alloc
 from online_models.tables import snapshots
 from online_models.tables.changed_rows import MOVED_SHARE, ChangedRows
-from online_models.tables.derived_columns import BACKOFF, count_positives, update_priors
-from online_models.tables.feedback_layout import reward_params
+from online_models.tables.derived_columns import count_positives, update_priors
 from online_models.tables.hash_table import KeyIndex
 from online_models.tables.keyed_random import fill_keyed_rows
-from online_models.tables.layout import F4, I4, I8, TAGS, U8, Params, Titles
+from online_models.tables.layout import F4, I4, TAGS, U8, Titles
 from online_models.tables.numbering import spans_of
 from online_models.tables.packed_fields import (
     PackedFields,
@@ -38,143 +36,11 @@ from online_models.tables.packed_fields import (
     write_keys,
 )
 from online_models.tables.rows import TITLE_ROWS
+from online_models.tables.tag_numbers import TagNumbers, TagRows, fill_tags, replace_tags
+from online_models.tables.title_arrays import empty_titles, kernel_params
 from online_models.tables.vector_norms import VectorNorms
 
-__all__ = ["TagRows", "TitleTable", "empty_titles", "kernel_params", "replace_tags", "title_key"]
-
-
-class TagRows(NamedTuple):
-    """What the tags of a shard have learned."""
-
-    names: list[str]
-    vectors: F4
-    """[tags, D + 2] output vector, bias, AdaGrad accumulator."""
-
-
-def kernel_params(config: ModelConfig, seed: int) -> Params:
-    """Return the configuration as the kernels take it."""
-    f, c, b = config.factorization, config.cowatch, config.blend
-    on = int(c.enabled)
-    return Params(
-        factors=f.factors,
-        horizons=np.array(f.horizons, np.float64),
-        history=f.history,
-        negatives=f.negatives,
-        learning_rate=f.learning_rate,
-        tag_learning_rate=f.tag_learning_rate,
-        viewer_learning_rate=f.viewer_learning_rate,
-        taste_rejection=f.rejection * (f.negatives > 0),
-        window=c.window * on,
-        pair_decay=c.pair_decay,
-        seeds=c.seeds * on,
-        seed_decay=c.seed_decay,
-        before_streak=c.before_streak,
-        long_seeds=c.long_seeds * on,
-        long_seed_decay=c.long_seed_decay,
-        alpha=c.alpha,
-        half_lives_ms=np.array(config.trending.half_lives_s, np.float64) * 1e3,
-        floor=b.floor,
-        blend_rate=b.rate,
-        rivals=b.rivals,
-        rejection=b.rejection,
-        satisfaction=b.satisfaction,
-        dislike=b.dislike,
-        turn=b.turn,
-        session_gap_ms=config.session_gap_s * 1e3,
-        streak_gap_ms=c.streak_gap_s * 1e3,
-        publish_drift=config.publish_drift,
-        known_titles=config.known_titles,
-        reward=reward_params(config.reward),
-        seed=seed,
-    )
-
-
-def empty_titles(config: ModelConfig, capacity: int, *, without_neighbours: bool = True) -> Titles:
-    """Allocate rows without titles.
-
-    Unless ``without_neighbours``, whoever adds a title has to empty its places of neighbours. They are half
-    of a row, and memory of zeros that nobody writes to is not taken from the machine.
-    """
-    c, n, h = config, config.cowatch.neighbours, len(config.factorization.horizons)
-    return Titles(
-        out=np.zeros((capacity, c.width), np.float32),
-        inp=np.zeros((capacity, c.input_width), np.float32),
-        bias=np.zeros(capacity, np.float32),
-        acc=np.full((capacity, 2 + h), c.factorization.initial_accumulator, np.float32),
-        watches=np.zeros(capacity),
-        norm=np.ones(capacity, np.float32),
-        nbr=np.full((capacity, n), -1, np.int32) if without_neighbours else np.zeros((capacity, n), np.int32),
-        nbr_w=np.zeros((capacity, n), np.float32),
-        trend=np.zeros((capacity, 3)),
-        trend_at=np.zeros(capacity, np.int64),
-        counts=np.zeros((capacity, 3), np.int64),
-        active=np.zeros(capacity, np.int32),
-        key=np.zeros(capacity, np.uint64),
-        drift=np.zeros(capacity, np.float32),
-        changed=np.zeros(capacity, np.uint8),
-        prior=np.tile(prior_of_unwatched(c.blend), (capacity, 1)),
-        totals=np.array([0.0, 0.0, 1.0, 0.0]),
-        tags=np.full((capacity, TAGS), -1, np.int16),
-        share=np.zeros(capacity, np.float32),
-        tag_out=np.zeros((c.factorization.tags, c.width + 1), np.float32),
-        tag_published=np.zeros((c.factorization.tags, c.width + 1), np.float32),
-        tag_acc=np.full(c.factorization.tags, c.factorization.initial_accumulator, np.float32),
-        size=np.zeros(5, np.int64),
-    )
-
-
-def replace_tags(titles: Titles, rows: I4, tags: NDArray[np.int16], included: NDArray[np.bool_]) -> None:
-    """Replace the tags of titles, and in their output vectors the share of the former tags by the new ones'.
-
-    Parameters
-    ----------
-    titles
-        The rows.
-    rows
-        [n] titles, each once.
-    tags
-        [n, TAGS] their tags, -1 after the last.
-    included
-        [n] whether the output vector includes the share of the new tags already.
-    """
-    share = (np.maximum((tags >= 0).sum(axis=1), 1) ** -0.5).astype(np.float32)
-    known = np.vstack((titles.tag_published, np.zeros_like(titles.tag_published[:1])))  # row -1: no tag
-    part, former = np.zeros((2, rows.size, known.shape[1]), np.float32)
-    for s in range(TAGS):
-        part += known[tags[:, s]]
-        former += known[titles.tags[rows, s]]
-    part = share[:, None] * part - titles.share[rows][:, None] * former
-    part[included] = 0.0
-    titles.out[rows] += part[:, :-1]
-    titles.bias[rows] += part[:, -1]
-    titles.changed[rows] |= part.any(axis=1)
-    titles.tags[rows], titles.share[rows] = tags, share
-
-
-@jit_no_alloc
-def fill_tags(start: I4, numbers: I4, out: NDArray[np.int16]) -> None:
-    """Write the first tags of titles, each once, into rows of -1; a number of -1 is no tag."""
-    for n in range(out.shape[0]):
-        filled = 0
-        for at in range(start[n], start[n + 1]):
-            number, again = numbers[at], False
-            for k in range(filled):
-                again |= out[n, k] == number
-            if number >= 0 and not again and filled < out.shape[1]:
-                out[n, filled] = number
-                filled += 1
-
-
-def prior_of_unwatched(config: BlendConfig) -> F4:
-    """Return the prior of a title without watches (`Titles.prior`).
-
-    Examples
-    --------
-    >>> prior_of_unwatched(BlendConfig(floor=1.0)).tolist()
-    [0.0, 0.0, 1.0, 0.0]
-    """
-    floor = np.log(config.floor)
-    return np.array([floor, floor, np.exp(-BACKOFF * floor), 0.0], np.float32)
+__all__ = ["TitleTable", "title_key"]
 
 
 _OUT, _INP = 0, 1  # sides of the keyed initialisation
@@ -225,8 +91,6 @@ class TitleTable:
         Norms of the output vectors.
     ids
         Title id of each row, "" while only the key is known.
-    tags
-        Names of the tags that have vectors.
     reused
         How many rows of evicted titles were given to others.
 
@@ -242,9 +106,7 @@ class TitleTable:
         self.seed = seed
         self.params = kernel_params(config, seed)
         self.ids: list[str] = []
-        self.tags: list[str] = []
-        self._tag_numbers: dict[str, int] = {}
-        self._tagged: I8 = np.zeros(config.factorization.tags, np.int64)  # titles that have each tag
+        self._tag_numbers = TagNumbers(config.factorization.tags)
         self._rows: dict[str, int] = {}
         self._free: list[int] = []
         self.reused = 0
@@ -263,6 +125,11 @@ class TitleTable:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=Lock())
+
+    @property
+    def tags(self) -> list[str]:
+        """Names of the tags that have vectors, by their numbers."""
+        return self._tag_numbers.names
 
     def row(self, title_id: str) -> int | None:
         """Return the row of a title, None if it has none. Creates nothing."""
@@ -332,7 +199,7 @@ class TitleTable:
                 if self.ids[row]:
                     del self._rows[self.ids[row]]
                     self.ids[row] = ""
-            self._count_tags(rows, -1)
+            self._tag_numbers.count(self.arrays.tags[rows], -1)
             for name in _BY_ROW:
                 getattr(a, name)[rows] = getattr(fresh, name)[0]
             self._deactivate(rows)
@@ -472,16 +339,16 @@ class TitleTable:
             titles that have it may be still to come.
         """
         names = list(chain.from_iterable(labels))
-        numbers = self._numbers_of(names, self._unused_tags(names) if all_labelled else [])
+        numbers = self._number_tags(names, reuse=all_labelled)
         tags = np.full((rows.size, TAGS), -1, np.int16)
         fill_tags(spans_of(np.fromiter(map(len, labels), np.int32, len(labels))), numbers, tags)
         new = (tags != self.arrays.tags[rows]).any(axis=1)
         if new.any():
             rows, tags = rows[new], tags[new]
-            self._count_tags(rows, -1)
+            self._tag_numbers.count(self.arrays.tags[rows], -1)
             there = np.broadcast_to(np.asarray(included, np.bool_), new.shape)[new]
             replace_tags(self.arrays, rows, tags, there)
-            self._count_tags(rows, 1)
+            self._tag_numbers.count(self.arrays.tags[rows], 1)
             self.changes.mark(rows)
 
     def tag_rows(self) -> TagRows:
@@ -492,45 +359,18 @@ class TitleTable:
     def load_tags(self, rows: TagRows) -> None:
         """Load what tags had learned; stored titles include it already."""
         if rows.names and rows.vectors.shape[1] == self.config.width + 2:
-            numbers = [n for n in (self._tag_number(name, []) for name in rows.names) if n >= 0]
+            numbers = self._number_tags(rows.names)
+            numbers = numbers[numbers >= 0]
             self.arrays.tag_out[numbers] = rows.vectors[: len(numbers), :-1]
             self.arrays.tag_published[numbers] = self.arrays.tag_out[numbers]
             self.arrays.tag_acc[numbers] = rows.vectors[: len(numbers), -1]
 
-    def _numbers_of(self, names: Sequence[str], places: list[int]) -> I4:
-        """Return the numbers of tags, new ones as `_tag_number` gives them; -1 where there is no place."""
-        known = self._tag_numbers
-        numbers: I4 = np.fromiter(map(known.get, names, repeat(-1)), np.int32, len(names))
-        for n in np.flatnonzero(numbers < 0).tolist():
-            numbers[n] = self._tag_number(names[n], places)
+    def _number_tags(self, names: Sequence[str], *, reuse: bool = False) -> I4:
+        """Return the numbers of tags, new ones included; whoever gets that of another begins anew."""
+        numbers, reused = self._tag_numbers.of(names, reuse=reuse)
+        self.arrays.tag_out[reused], self.arrays.tag_published[reused] = 0.0, 0.0
+        self.arrays.tag_acc[reused] = self.config.factorization.initial_accumulator
         return numbers
-
-    def _tag_number(self, name: str, places: list[int]) -> int:
-        """Return the number of a tag; a new tag gets the next one, or one of `places`; -1 without either."""
-        number = self._tag_numbers.get(name, -1)
-        if number < 0 and len(self.tags) < self._tagged.size:
-            number = self._tag_numbers[name] = len(self.tags)
-            self.tags.append(name)
-        elif number < 0 and places:
-            number = places.pop()
-            del self._tag_numbers[self.tags[number]]
-            self.tags[number], self._tag_numbers[name] = name, number
-            self.arrays.tag_out[number], self.arrays.tag_published[number] = 0.0, 0.0
-            self.arrays.tag_acc[number] = self.config.factorization.initial_accumulator
-        return number
-
-    def _unused_tags(self, labels: Iterable[str]) -> list[int]:
-        """Return the numbers of tags that no title has, nor gets by some labels, if all places are taken."""
-        if len(self.tags) < self._tagged.size:
-            return []
-        unused = np.flatnonzero(self._tagged == 0)[::-1].tolist()
-        named = set(labels) if unused else set()
-        return [number for number in unused if self.tags[number] not in named]
-
-    def _count_tags(self, rows: I4, change: int) -> None:
-        """Count the tags of some titles, one more or less each."""
-        tags = self.arrays.tags[rows]
-        np.add.at(self._tagged, tags[tags >= 0], change)
 
     def snapshot(self) -> bytes:
         """Return the table as bytes (:mod:`online_models.tables.snapshots`). Changes nothing."""
@@ -545,14 +385,14 @@ class TitleTable:
         """Return the table of a snapshot."""
         facts, arrays = snapshots.unpack("TitleTable", data)
         out = cls(snapshots.config_from(facts["config"]), seed=facts["seed"])
-        out.ids, out.tags = facts["ids"], facts.get("tags", [])
-        out._tag_numbers = {name: number for number, name in enumerate(out.tags)}
+        out.ids = facts["ids"]
+        out._tag_numbers = TagNumbers(out.config.factorization.tags, facts.get("tags", []))
         out._rows = {title_id: row for row, title_id in enumerate(out.ids) if title_id}
         out.arrays = out._allocate(max(_START, len(out)))
         out._in_catalog = np.zeros(out.arrays.bias.size, np.bool_)
         for name, column in arrays.items():
             getattr(out.arrays, name)[: len(column)] = column
-        out._count_tags(np.arange(len(out), dtype=np.int32), 1)
+        out._tag_numbers.count(out.arrays.tags[: len(out)], 1)
         out._index = out._indexed()
         return out
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
-from online_models.tables.titles import TagRows, TitleTable
+from online_models.tables.tag_numbers import TagRows
+from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import ViewerTable
 from streams.stages.experiments import rows as result_rows
 from streams.stages.insights import rows as insight_rows

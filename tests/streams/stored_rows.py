@@ -21,7 +21,7 @@ from online_models.insights.visits import Searched, ViewerVisits, Visit
 from online_models.learners.attribution import ImpressionLog
 from online_models.learners.search import SearchedQuery
 from online_models.learners.segments import Segment
-from online_models.tables.titles import TagRows
+from online_models.tables.tag_numbers import TagRows
 from schemas import Impression, MyList, Play, Preferences, Rate, Search, Tags, Thumb, Title, topics
 from schemas.events import ListAction
 from streams.config.settings import Settings

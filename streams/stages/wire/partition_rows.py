@@ -24,7 +24,7 @@ from online_models.feedback.watch_time import EMPTY, Counts
 from online_models.learners.blender import MAX_WEIGHT
 from online_models.tables.layout import F8, I8, U8
 from online_models.tables.row_versions import RowVersions
-from online_models.tables.titles import TagRows
+from online_models.tables.tag_numbers import TagRows
 from schemas.fields import MAX_TIME_MS
 from streams.engine.stage import Row, StateView
 from streams.errors import StateError

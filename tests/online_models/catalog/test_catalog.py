@@ -108,7 +108,7 @@ def test_many_records_at_once_are_as_one_by_one(titles: list[Title], sizes: list
                 "tag_numbers": vars(catalog.tags._numbering),
                 "series": vars(catalog.facts._numbering),
                 "labels": list(catalog.labelled.since(0)[0].items()),
-                "learned": [table.tags, table._tagged.tolist(), table.arrays.tags.tolist()],
+                "learned": [table.tags, table._tag_numbers.titles.tolist(), table.arrays.tags.tolist()],
                 "table": table.snapshot(),
             }
         )

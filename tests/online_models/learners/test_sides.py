@@ -12,7 +12,8 @@ from online_models.learners import title_side
 from online_models.learners.title_side import TitleSide, shard_of
 from online_models.ranking.viewer_side import EventColumns, ViewerSide
 from online_models.recommender import Recommender
-from online_models.tables.titles import TagRows, TitleTable
+from online_models.tables.tag_numbers import TagRows
+from online_models.tables.titles import TitleTable
 
 Row = tuple[str, str, int, float]
 CONFIG = ModelConfig()
