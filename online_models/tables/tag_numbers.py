@@ -24,7 +24,8 @@ class TagRows(NamedTuple):
 class TagNumbers:
     """Numbers of tags, from 0 on.
 
-    When all are taken, a new tag gets that of a tag which no title has any more.
+    When all are taken, a new tag gets that of a tag which no title has any more. Not before, unlike
+    `tables.numbering.Numbering`: what was learned of a tag stays with its number.
 
     Parameters
     ----------
@@ -74,15 +75,19 @@ class TagNumbers:
         reused = []
         for n in np.flatnonzero(out < 0).tolist():
             name = names[n]
-            if name not in known and len(self.names) < self.titles.size:
-                known[name] = len(self.names)
-                self.names.append(name)
-            elif name not in known and unused:
-                number = unused.pop()
-                del known[self.names[number]]
-                self.names[number], known[name] = name, number
-                reused.append(number)
-            out[n] = known.get(name, -1)
+            if name not in known:
+                if len(self.names) < self.titles.size:
+                    number = len(self.names)
+                    self.names.append(name)
+                elif unused:
+                    number = unused.pop()
+                    del known[self.names[number]]
+                    self.names[number] = name
+                    reused.append(number)
+                else:
+                    continue
+                known[name] = number
+            out[n] = known[name]
         return out, reused
 
     def count(self, tags: NDArray[np.int16], change: int) -> None:

@@ -366,7 +366,7 @@ class TitleTable:
             self.arrays.tag_acc[numbers] = rows.vectors[: len(numbers), -1]
 
     def _number_tags(self, names: Sequence[str], *, reuse: bool = False) -> I4:
-        """Return the numbers of tags, new ones included; whoever gets that of another begins anew."""
+        """Return the numbers of tags, new ones included; with the number of another a tag begins anew."""
         numbers, reused = self._tag_numbers.of(names, reuse=reuse)
         self.arrays.tag_out[reused], self.arrays.tag_published[reused] = 0.0, 0.0
         self.arrays.tag_acc[reused] = self.config.factorization.initial_accumulator
