@@ -103,6 +103,16 @@ def next_stamp(work: Scratch) -> int:
     return int(work.stamp[0])
 
 
+@jit_inline
+def places_of(h: Int, factors: int) -> range:
+    """Return the places of a horizon's numbers in a vector.
+
+    They are unsigned, so that numba does not ask of each whether it counts from the end: without that
+    question loops over them become vector instructions.
+    """
+    return range(np.uint64(h * factors), np.uint64((h + 1) * factors))
+
+
 @jit_no_alloc
 def represent(
     titles: Titles, viewers: Viewers, params: Params, v: int, history: I4, depth: Int, fresh: Int, x: F4
@@ -120,12 +130,12 @@ def represent(
                 break
             j = title_of(history[step])
             weight = np.float32(a) * share_of(params, history[step], step >= fresh)
-            for f in range(h * k, (h + 1) * k):
+            for f in places_of(h, k):
                 x[f] += weight * titles.inp[j, f]
             square += weight * weight
             a *= params.horizons[h]
         scale = np.float32(1.0 / np.sqrt(square)) if square > 0.0 else np.float32(0.0)
-        for f in range(h * k, (h + 1) * k):
+        for f in places_of(h, k):
             x[f] *= scale
     for f in range(k):
         x[last + f] = viewers.taste[v, f]
@@ -137,18 +147,33 @@ def draw_negatives(titles: Titles, n: int, target: int, stamp: int, state: Int, 
 
     They are the first of ``work.cand``; the target follows them. Their vectors and biases are on the way.
     """
-    active = titles.size[1]
-    found = 0
-    for _ in range(n if active > 1 else 0):
-        for _ in range(TRIES):
+    active, cand = titles.size[1], work.cand
+    wanted = n if active > 1 else 0
+    # All are drawn before the first mark is read: each of them is a wait for far memory, and a branch on it
+    # would make the next one wait, too
+    for q in range(wanted):
+        state = mix(state)
+        cand[q] = j = titles.active[below(state, active)]
+        prefetch(work.mark, j)
+        prefetch(titles.bias, j)
+        prefetch_row(titles.out, j)
+    found = left_out = refused = q = 0
+    while found + left_out < wanted:
+        if q < wanted:
+            j = cand[q]
+        else:  # in place of those that were refused
             state = mix(state)
             j = titles.active[below(state, active)]
-            if work.mark[j] != stamp and j != target:
-                work.cand[found] = j
-                found += 1
-                prefetch(titles.bias, j)
-                prefetch_row(titles.out, j)
-                break
+        q += 1
+        if work.mark[j] != stamp and j != target:
+            cand[found] = j
+            found += 1
+            refused = 0
+        else:
+            refused += 1
+            if refused == TRIES:
+                left_out += 1
+                refused = 0
     work.cand[found] = target
     return found
 

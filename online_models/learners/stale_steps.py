@@ -14,8 +14,9 @@ import numpy as np
 from online_models.jit import jit_inline
 from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.layout import I4, I8
+from online_models.tables.prefetch import prefetch
 
-__all__ = ["StaleSteps", "StepCounts", "renew"]
+__all__ = ["StaleSteps", "StepCounts", "prefetch_counts", "renew"]
 
 
 class StepCounts(PassedByPointer):
@@ -41,6 +42,16 @@ def renew(counts: StepCounts, j: int) -> None:
             counts.steps[0, j, h] = counts.steps[1, j, h] if gap == 1 else 0
             counts.steps[1, j, h] = 0
         counts.period[j] = counts.present[0]
+
+
+@jit_inline
+def prefetch_counts(counts: StepCounts, j: int) -> None:
+    """Ask for the counts of a title."""
+    titles, horizons = counts.steps.shape[1:]
+    if titles > 0:
+        prefetch(counts.period, j)
+        prefetch(counts.steps, j * horizons)
+        prefetch(counts.steps, (titles + j) * horizons)
 
 
 def _counts(titles: int, horizons: int) -> StepCounts:

@@ -16,9 +16,10 @@ from online_models.learners.factorization import (
     draw_negatives,
     mark_moved,
     next_stamp,
+    places_of,
     softmax_gradient,
 )
-from online_models.learners.stale_steps import StepCounts, renew
+from online_models.learners.stale_steps import StepCounts, prefetch_counts, renew
 from online_models.learners.tag_vectors import learn_tags, move_tags
 from online_models.tables.derived_columns import count_positives, is_stale, update_prior
 from online_models.tables.hashing import below, mix
@@ -105,7 +106,7 @@ def learn_inputs(
             total += weight * weight
             b *= d
         square = np.float32(0.0)
-        for f in range(h * k, (h + 1) * k):
+        for f in places_of(h, k):
             square += signals.gradient[i, f] * signals.gradient[i, f]
         a, length = np.float32(1.0 / np.sqrt(total)), np.sqrt(square)
         for step in range(depth):
@@ -121,7 +122,7 @@ def learn_inputs(
                     steps = stale.steps
                     rate /= np.sqrt(np.float32(1.0) + (steps[0, j, h] + steps[1, j, h]) / STALE_STEPS)
                     steps[1, j, h] += 1
-                for f in range(h * k, (h + 1) * k):
+                for f in places_of(h, k):
                     titles.inp[j, f] += rate * signals.gradient[i, f]
                 add_drift(titles, params, j, rate * length)
             a *= np.float32(d)
@@ -159,6 +160,8 @@ def prefetch_pairs(titles: Titles, params: Params, signals: Signals, i: int) -> 
         at = title_of(signals.history[i, step]) * places + first
         prefetch(titles.nbr, at)
         prefetch(titles.nbr_w, at)
+        prefetch(titles.key, title_of(signals.history[i, step]))
+        prefetch(titles.changed, title_of(signals.history[i, step]))
 
 
 @jit_no_alloc
@@ -218,6 +221,10 @@ def learn_title(
                 j = title_of(signals.history[i, step])
                 work.mark[j] = stamp
                 prefetch_row(titles.inp, j)
+                prefetch(titles.acc, j * titles.acc.shape[1])
+                prefetch(titles.drift, j)
+                prefetch(owned, j)
+                prefetch_counts(stale, j)
             prefetch_pairs(titles, params, signals, i)
             learn_outputs(titles, params, signals, i, stamp, work)
         change_weight(titles, params, signals, i, 0 if liked else 2, work)
