@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from streams.config.settings import Settings
 from streams.engine.broker_watch import BrokerWatch
 from streams.engine.changelog import RESTORER, ends
+from streams.engine.collector import pause_collector, resume_when_read
 from streams.engine.context import Failpoint, WorkerContext, no_failpoint
 from streams.engine.disk_space import DiskSpace
 from streams.engine.exits import die, leave
@@ -41,10 +42,6 @@ from streams.telemetry.tracing import no_trace, otlp_provider, tracing
 __all__ = ["App", "Companion", "Worker", "build_app", "run_worker"]
 
 _LOG = structlog.get_logger(__name__)
-
-COLLECT_AFTER = 100_000
-"""New objects after which Python's garbage collector runs: a batch makes tens of thousands, and no cycles. At
-the default of 700 the collector took a tenth of the worker's CPU (measured)."""
 
 MAX_IN_FLIGHT = 32
 """Maximum number of batches in flight. Most of the time of a small batch is its transaction, which waits for
@@ -178,22 +175,21 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
     """
     settings, tasks = app.settings, app.task_manager
     use_one_blas_thread()
-    gc.freeze()  # imported modules stay: the collector never visits them again
-    gc.set_threshold(COLLECT_AFTER, 50, 100)
+
+    def unread() -> list[str]:
+        return [line for one in companions for line in one.waiting()]
+
     watch = BrokerWatch(settings, next(iter(tasks.specs)), die)
     space = DiskSpace(settings.state_folder)
     health = Health(
         settings.http_host,
         settings.http_port,
-        lambda: [
-            *space.waiting(),
-            *watch.waiting(),
-            *tasks.waiting(),
-            *(line for one in companions for line in one.waiting()),
-        ],
+        lambda: [*space.waiting(), *watch.waiting(), *tasks.waiting(), *unread()],
         tasks.metrics,
     )
     with contextlib.ExitStack() as stack:
+        pause_collector()
+        stack.callback(gc.enable)
         locked = False
         with contextlib.suppress(DiskFullError):  # then it is new, so nobody else uses it
             stack.enter_context(locked_folder(settings.state_folder))
@@ -211,7 +207,7 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
         asyncio.set_event_loop(app.loop)
         stack.callback(app.loop.close)
         _LOG.info("worker_starts", stages=[spec.name for spec in tasks.specs.values()], http_port=health.port)
-        return app.loop.run_until_complete(_serve(app, health))
+        return app.loop.run_until_complete(_serve(app, health, unread))
 
 
 def _watchdog(app: App) -> Watchdog:
@@ -226,7 +222,7 @@ def _watchdog(app: App) -> Watchdog:
     )
 
 
-async def _serve(app: App, health: Health) -> int:
+async def _serve(app: App, health: Health, unread: Callable[[], Sequence[str]]) -> int:
     """Start the app, wait for a signal, stop the app; a crash of Faust, or while stopping, ends the process.
 
     Python cannot end a process with a half-stopped app: Faust's fetching thread is no daemon. The process
@@ -235,7 +231,7 @@ async def _serve(app: App, health: Health) -> int:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    beat = loop.create_task(health.beat_forever())
+    helpers = [loop.create_task(health.beat_forever()), loop.create_task(resume_when_read(unread))]
     ends = [loop.create_task(stop.wait()), loop.create_task(app.wait_crashed())]
     starting = loop.create_task(app.start())
     await asyncio.wait([starting, ends[0]], return_when=asyncio.FIRST_COMPLETED)
@@ -255,6 +251,6 @@ async def _serve(app: App, health: Health) -> int:
     except Exception as error:  # noqa: BLE001 - after any error the rest of the app still runs
         die(error)
     finally:
-        for task in (beat, *ends):
+        for task in (*helpers, *ends):
             task.cancel()
     return 0

@@ -27,7 +27,8 @@ from online_models.simulation import World
 from schemas import Title
 from schemas.codec import encode
 from streams.config.settings import Settings
-from streams.engine.app import COLLECT_AFTER
+from streams.engine.app import use_one_blas_thread
+from streams.engine.collector import pause_collector, resume_collector
 from streams.serve.mirror.title_index import TitleIndex
 from streams.stages.viewers.replica import Replica
 from streams.stages.wire import title_rows
@@ -67,8 +68,9 @@ class _Record(NamedTuple):
 def large_catalog(titles: int) -> Iterator[dict[str, Any]]:
     """Yield the figures of learning and lists, a replica, pages and searches, as soon as they are known."""
     quiet()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 50, 100)  # as in a worker
+    use_one_blas_thread()  # this, and what is said to the collector, as in a worker
+    pause_collector()
+    resume_collector()
     world = ZipfEvents(titles=titles, viewers=5_000)
     world.name_all()
     for _ in range(min(PER_TITLE * titles, MOST_EVENTS) // CHUNK):
@@ -77,7 +79,9 @@ def large_catalog(titles: int) -> Iterator[dict[str, Any]]:
     replica = Replica(Settings(), partitions=1, viewer_partitions=1, metrics=Metrics())
     replica.wait = lambda: None  # type: ignore[method-assign]
     gc.collect()
+    pause_collector()
     yield bootstrap(replica, world)
+    resume_collector()
     yield {"pages": pages(replica, world)}
     del world, replica
     gc.collect()

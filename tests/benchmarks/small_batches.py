@@ -1,6 +1,5 @@
 """What a batch costs by its size, without a broker: the fixed part is what a stream at low load pays."""
 
-import gc
 import itertools
 import tempfile
 from collections import defaultdict
@@ -15,7 +14,7 @@ from schemas import topics
 from schemas.codec import encode
 from schemas.partitioner import partition_for
 from streams.config.settings import Settings
-from streams.engine.app import COLLECT_AFTER
+from streams.engine.collector import pause_collector, resume_collector
 from streams.engine.partition import Partition
 from streams.stages.titles.step import titles_spec
 from streams.stages.viewers.replica import Replica
@@ -117,8 +116,8 @@ def small_batches() -> Figures:
         for size in SIZES:
             worker.turn(size, measured)  # whatever is compiled on demand, is
         spent.clear()
-        gc.freeze()  # as a worker does: collections were a twentieth of these batches
-        gc.set_threshold(COLLECT_AFTER, 50, 100)
+        pause_collector()  # as a worker does: collections were a twentieth of these batches
+        resume_collector()
         for _ in range(ROUNDS):
             for size, count in BATCHES.items():
                 for _ in range(count):
