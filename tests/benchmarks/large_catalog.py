@@ -33,6 +33,7 @@ from streams.serve.mirror.title_index import TitleIndex
 from streams.stages.viewers.replica import Replica
 from streams.stages.wire import title_rows
 from streams.telemetry.metrics import Metrics
+from tests.benchmarks.bench import use_own_kernels
 from tests.benchmarks.core import CHUNK, EPOCH_MS, MOST_EVENTS, PER_TITLE, ZipfEvents, measured, resident
 from tests.equality.cluster import quiet
 
@@ -173,6 +174,7 @@ def main() -> int:
     """Run and print the figures."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.large_catalog", description=__doc__)
     parser.add_argument("--titles", type=int, default=1_000_000)
+    use_own_kernels()
     for figures in large_catalog(parser.parse_args().titles):
         print(json.dumps(figures, indent=1), flush=True)
     return 0
