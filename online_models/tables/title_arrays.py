@@ -3,6 +3,7 @@
 import numpy as np
 
 from online_models.config import BlendConfig, ModelConfig
+from online_models.tables.aligned import aligned_zeros
 from online_models.tables.derived_columns import BACKOFF
 from online_models.tables.feedback_layout import reward_params
 from online_models.tables.layout import F4, TAGS, Params, Titles
@@ -55,15 +56,18 @@ def empty_titles(config: ModelConfig, capacity: int, *, without_neighbours: bool
     of a row, and memory of zeros that nobody writes to is not taken from the machine.
     """
     c, n, h = config, config.cowatch.neighbours, len(config.factorization.horizons)
+    nbr = aligned_zeros((capacity, n), np.int32)
+    if without_neighbours:
+        nbr[:] = -1
     return Titles(
         out=np.zeros((capacity, c.width), np.float32),
-        inp=np.zeros((capacity, c.input_width), np.float32),
+        inp=aligned_zeros((capacity, c.input_width), np.float32),
         bias=np.zeros(capacity, np.float32),
         acc=np.full((capacity, 2 + h), c.factorization.initial_accumulator, np.float32),
         watches=np.zeros(capacity),
         norm=np.ones(capacity, np.float32),
-        nbr=np.full((capacity, n), -1, np.int32) if without_neighbours else np.zeros((capacity, n), np.int32),
-        nbr_w=np.zeros((capacity, n), np.float32),
+        nbr=nbr,
+        nbr_w=aligned_zeros((capacity, n), np.float32),
         trend=np.zeros((capacity, 3)),
         trend_at=np.zeros(capacity, np.int64),
         counts=np.zeros((capacity, 3), np.int64),

@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError
 from online_models.tables import snapshots
+from online_models.tables.aligned import LINE_BYTES, aligned_zeros
 from online_models.tables.feedback_layout import (
     BINS,
     BUCKETS,
@@ -66,20 +67,16 @@ SHARED = ("chunk", "prev", "free", "pool", "watch_time", "watch_moved")
 """Columns that have no slots."""
 
 
-ALIGNED = 64
-"""Columns begin at a multiple of so many bytes: a cache line."""
-
-
 def empty_viewers(config: ModelConfig, capacity: int, chunks: int) -> Viewers:
     """Return the arrays of so many empty slots and so many chunks of known titles, none of them free yet.
 
     They lie in one block of memory, which returns to the system as a whole when the table grows. Separate
-    arrays left a quarter of the process's memory fragmented.
+    arrays left a quarter of the process's memory fragmented. Each begins at a cache line.
     """
     shapes = _shapes(config, capacity, chunks)
     sizes = [np.dtype(kind).itemsize * prod(shape) for shape, kind, _ in shapes.values()]
-    starts = np.cumsum([0, *(-(-size // ALIGNED) * ALIGNED for size in sizes)])
-    block = np.zeros(int(starts[-1]), np.uint8)
+    starts = np.cumsum([0, *(-(-size // LINE_BYTES) * LINE_BYTES for size in sizes)])
+    block = aligned_zeros((int(starts[-1]),), np.uint8)
     columns = {}
     for (name, (shape, kind, empty)), start, size in zip(
         shapes.items(), starts.tolist(), sizes, strict=False
