@@ -153,15 +153,15 @@ def pair(titles: Titles, a: int, b: int, w: Real) -> None:
 
 @jit_no_alloc
 def prefetch_pairs(titles: Titles, params: Params, signals: Signals, i: int) -> None:
-    """Ask for the places of a title among the neighbours of the newest titles of the history."""
+    """Ask for the keys of the newest titles of a history, and for a title's places among their neighbours."""
     places = titles.nbr.shape[1]
     first = WAYS * below(mix(titles.key[signals.title[i]]), places // WAYS)
     for step in range(min(signals.depth[i], params.window)):
-        at = title_of(signals.history[i, step]) * places + first
-        prefetch(titles.nbr, at)
-        prefetch(titles.nbr_w, at)
-        prefetch(titles.key, title_of(signals.history[i, step]))
-        prefetch(titles.changed, title_of(signals.history[i, step]))
+        j = title_of(signals.history[i, step])
+        prefetch(titles.nbr, j * places + first)
+        prefetch(titles.nbr_w, j * places + first)
+        prefetch(titles.key, j)
+        prefetch(titles.changed, j)
 
 
 @jit_no_alloc

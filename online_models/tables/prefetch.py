@@ -12,11 +12,12 @@ from numba.core import config
 from numba.extending import intrinsic
 
 from online_models.jit import jit_inline
+from online_models.tables.aligned import LINE_BYTES
 from online_models.tables.layout import F4, I4, Int
 
 __all__ = ["prefetch", "prefetch_row"]
 
-LINE = 16
+LINE = LINE_BYTES // 4
 """Numbers of four bytes in a cache line."""
 
 

@@ -1,9 +1,9 @@
 """When Python's garbage collector runs in a worker: not while tables are read, and never over what they hold.
 
-Titles of a large catalog are tens of millions of objects that stay, and the collector looks at all of them
-to find that none is garbage: of a million titles it takes a tenth of the start, and a second more whenever it
-looks at everything, in which no thread has the interpreter. So it waits until the tables are read, and what
-there is by then it never visits again. What is no longer referred to ends without it; it is there for cycles.
+Titles of a large catalog are millions of objects that stay, and the collector looks at them to find that
+none is garbage: while a million titles are read this is 9 % of the CPU (perf). So it waits until the tables
+are read, and what there is by then it never visits again. What is no longer referred to ends without it; it
+is there for cycles.
 """
 
 import asyncio
