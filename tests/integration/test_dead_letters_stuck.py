@@ -30,11 +30,12 @@ def test_topic_missing(arena: Arena) -> None:
     client = admin(arena.brokers)
     _result(client.delete_topics([arena.topic("dead")]))
     _feed_a_bad_one(arena)
-    assert arena.await_end(0) == 4
-    assert f"{arena.topic('dead')}: " in arena.log(0)
+    refused, missed = f"{arena.topic('dead')}: ", f"topic {arena.topic('dead')} of stage toy does not exist"
+    code = arena.await_end(0)  # 4: the producer gave up; 1: on a slow machine the check of topics is earlier
+    assert {4: refused, 1: missed}[code] in arena.log(0)
     arena.start(0)
     assert arena.await_end(0) == 1
-    assert f"topic {arena.topic('dead')} of stage toy does not exist" in arena.log(0)
+    assert missed in arena.log(0)
     _result(client.create_topics([NewTopic(arena.topic("dead"), arena.partitions, 1)]))
     _exact_after(arena)
 
