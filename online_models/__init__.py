@@ -29,7 +29,7 @@ A title of an earlier session counts a fifth in this sum; a title that the viewe
 rejects counts a half. So the titles of the current session outweigh years of history from the first one on,
 and when the session ends, everything counts as before.
 
-*Co-watch* (`learners.title_updates.pair`, `ranking.scorer.cowatch`) adds up the neighbours of the newest
+*Co-watch* (`tables.neighbours.add_neighbour`, `ranking.scorer.cowatch`) adds up the neighbours of the newest
 titles. Pairs are weighted by their distance in the history, and popularity is divided out. It is read twice:
 over few titles with a fast decay, and over more titles with a slow one. For the first, titles before the
 present streak (no pause of two minutes) count a tenth:

@@ -33,7 +33,7 @@ __all__ = [
 EXPERTS = ("factorization", "cowatch", "cowatch_long", "trending", "popularity")
 """The experts of the blend, in the order of its weights (``learners.blender``)."""
 WAYS = 16
-"""Places in a set of neighbours, a line of the cache in each column (``learners.title_updates.pair``)."""
+"""Places in a set of neighbours, a line of the cache in each column (``tables.neighbours``)."""
 
 Annotations = tuple[Any, ...]
 
@@ -210,8 +210,8 @@ class CoWatchConfig:
     alpha: Share = 0.45
     """Popularity exponent of the similarity; .3 to .5 is a flat optimum, 0 collapses to popularity."""
     neighbours: Annotated[int, Ge(WAYS), Le(1_024), MultipleOf(WAYS)] = 176
-    """Neighbours kept per title, a multiple of 16. HR@10 of the blend with 112 / 176 / 1,024: .201 / .203 /
-    .206 raw; 176 keep a title below 2 kB of memory."""
+    """Neighbours kept per title at most, a multiple of 16. HR@10 of the blend with 112 / 176 / 1,024: .201 /
+    .203 / .206 raw; 176 keep a title below 2 kB of memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

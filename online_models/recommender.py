@@ -181,6 +181,7 @@ class Recommender:
         feedback = self.viewers.feedback(batch)
         ranks = np.full((len(batch.viewers), RANKINGS), -1.0)
         signals = blank_signals(1 + INTERACTIONS, self.titles)
+        self.titles.reserve_pairs(len(batch.viewers) * signals.title.size * self.titles.params.window)
         titles, params = self.titles.arrays, self.titles.params
         weights, tags = self.viewers.blending.weights, self.viewers.ranker.tagged.table()
         work, published = scratch(titles, params), titles.size[4]

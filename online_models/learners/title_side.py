@@ -22,8 +22,8 @@ __all__ = ["DRIFTED_SHARE", "MOST_DRIFTED", "TitleSide", "shard_of"]
 
 MOST_DRIFTED = 100
 """Most rows written at a time for drift alone, or `DRIFTED_SHARE` of the named ones if that is more. A row is
-2.6 kB, and a few hundred events move all of 10,000 titles by ``publish_drift``. Lists hardly depend on it:
-MovieLens-100K in batches of 100, through a replica, has HR@10 .2336 with up to 500 such rows or as many as
+.5 to 2.6 kB, and a few hundred events move all of 10,000 titles by ``publish_drift``. Lists hardly depend on
+it: MovieLens-100K in batches of 100, through a replica, has HR@10 .2336 with up to 500 such rows or as many as
 named ones, .2334 with up to 100 or a quarter of them (standard error .0018)."""
 
 DRIFTED_SHARE = 0.25
@@ -86,6 +86,7 @@ class TitleSide:
         seen, learned
             Signals that the replica of the sender had learned, and this side has. Default: equally many.
         """
+        self.titles.reserve_pairs(int(np.minimum(signals.depth, self.titles.params.window).sum()))
         titles = self.titles.arrays
         stale = self._stale.before(seen, learned, titles.bias.size)
         work, published = scratch(titles, self.titles.params), titles.size[4]
@@ -174,7 +175,8 @@ class TitleSide:
         watched = decayed(a.trend[own, 2], a.trend_at[own], float(titles.params.half_lives_ms[2]))
         out = _least(own, watched, self._most_owned)
         if others.size > self._most_others:
-            named = np.bincount(a.nbr[:n][a.nbr[:n] >= 0], minlength=n)[others]
+            used = a.nbr[: a.pool[0]]
+            named = np.bincount(used[used >= 0], minlength=n)[others]
             out = np.concatenate((out, _least(others, named.astype(np.float64), self._most_others)))
         return out
 

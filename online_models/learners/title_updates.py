@@ -6,7 +6,6 @@ stand in `learners.factorization`.
 
 import numpy as np
 
-from online_models.config import WAYS
 from online_models.feedback.interaction_state import POSITIVE, REJECT, TOUCH, is_choice
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.learners.decayed_counts import count
@@ -22,9 +21,10 @@ from online_models.learners.factorization import (
 from online_models.learners.stale_steps import StepCounts, prefetch_counts, renew
 from online_models.learners.tag_vectors import learn_tags, move_tags
 from online_models.tables.derived_columns import count_positives, is_stale, update_prior
-from online_models.tables.hashing import below, mix
+from online_models.tables.hashing import mix
 from online_models.tables.history import share_of, title_of
-from online_models.tables.layout import I4, TAGS, Int, Params, Real, Scratch, Signals, Titles
+from online_models.tables.layout import I4, TAGS, Params, Real, Scratch, Signals, Titles
+from online_models.tables.neighbours import add_neighbour, set_in
 from online_models.tables.prefetch import prefetch, prefetch_row
 
 STALE_STEPS = np.float32(8)
@@ -128,38 +128,15 @@ def learn_inputs(
             a *= np.float32(d)
 
 
-@jit_inline
-def pair(titles: Titles, a: int, b: int, w: Real) -> None:
-    """Add weight to neighbour ``b`` of title ``a``; a new neighbour replaces the weakest one of its set.
-
-    The row is a set-associative cache: its places are sets of ``WAYS``, and the neighbour's key selects the
-    set, so that a pair costs two cache lines and not thirteen. The rule of replacement makes no difference
-    (five measured, HR@10 within .0003); the number of places does.
-    """
-    sets = titles.nbr.shape[1] // WAYS
-    first = WAYS * below(mix(titles.key[b]), sets)
-    at: Int = -1
-    # No early exit: without branches the sixteen comparisons become vector instructions
-    for s in range(first, first + WAYS):
-        at = s if titles.nbr[a, s] == b else at
-    if at < 0:
-        at = first
-        for s in range(first + 1, first + WAYS):
-            at = s if titles.nbr_w[a, s] < titles.nbr_w[a, at] else at
-        titles.nbr[a, at] = b
-        titles.nbr_w[a, at] = 0.0
-    titles.nbr_w[a, at] += np.float32(w)
-
-
 @jit_no_alloc
 def prefetch_pairs(titles: Titles, params: Params, signals: Signals, i: int) -> None:
     """Ask for the keys of the newest titles of a history, and for a title's places among their neighbours."""
-    places = titles.nbr.shape[1]
-    first = WAYS * below(mix(titles.key[signals.title[i]]), places // WAYS)
     for step in range(min(signals.depth[i], params.window)):
         j = title_of(signals.history[i, step])
-        prefetch(titles.nbr, j * places + first)
-        prefetch(titles.nbr_w, j * places + first)
+        if titles.span[j] > 0:
+            place = set_in(titles.span[j], titles.key[signals.title[i]])
+            prefetch(titles.nbr, place)
+            prefetch(titles.nbr_w, place)
         prefetch(titles.key, j)
         prefetch(titles.changed, j)
 
@@ -175,9 +152,9 @@ def learn_pairs(titles: Titles, params: Params, owned: I4, signals: Signals, i: 
         j = title_of(signals.history[i, step])
         part = weight * share_of(params, signals.history[i, step], False)  # noqa: FBT003 - a kernel
         if owned[t]:
-            pair(titles, t, j, part)
+            add_neighbour(titles, t, j, part)
         if owned[j]:
-            pair(titles, j, t, part)
+            add_neighbour(titles, j, t, part)
             titles.changed[j] = 1
         weight *= params.pair_decay
 
@@ -223,6 +200,7 @@ def learn_title(
                 prefetch_row(titles.inp, j)
                 prefetch(titles.acc, j * titles.acc.shape[1])
                 prefetch(titles.drift, j)
+                prefetch(titles.span, j)
                 prefetch(owned, j)
                 prefetch_counts(stale, j)
             prefetch_pairs(titles, params, signals, i)

@@ -60,6 +60,7 @@ from online_models.tables.feedback_layout import FINISHED_TITLES, INTERACTIONS, 
 from online_models.tables.hashing import mix
 from online_models.tables.history import opinion_of
 from online_models.tables.layout import F4, I4, U1, U4, U8, Int, Params, Titles, Viewers
+from online_models.tables.neighbours import neighbours_of
 
 HALF_LIFE_MS = 3 * 86_400_000.0
 """Half-life of the key of continue watching: few titles are resumed after a week."""
@@ -302,8 +303,8 @@ def add_neighbours(
 ) -> None:
     """Add the neighbours of a seed."""
     c, n, key, name = begin_shelf(shelves, kind, h), 0, shelves.selection.key, shelves.selection.title
-    for s in range(titles.nbr.shape[1]):
-        j, w = titles.nbr[h, s], titles.nbr_w[h, s]
+    for s in neighbours_of(titles, h):
+        j, w = titles.nbr[s], titles.nbr_w[s]
         if w > 0 and 0 <= j < row.size and row[j] > -np.inf:
             key[n], name[n] = w * titles.norm[j], j
             n += 1

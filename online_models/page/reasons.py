@@ -43,6 +43,7 @@ from online_models.tables.codes import (
 )
 from online_models.tables.feedback_layout import INTERACTIONS
 from online_models.tables.layout import F4, I4, Params, Titles, Viewers
+from online_models.tables.neighbours import neighbours_of
 from online_models.tables.working_memory import kept_by_thread
 
 __all__ = ["REASON_OF", "CauseScratch", "average", "find_causes", "give_reasons", "new_causes", "save_own"]
@@ -148,12 +149,12 @@ def find_causes(
     for step in range(depth):
         h = history[step]
         factor = np.float32(decay * titles.norm[h])
-        for s in range(titles.nbr.shape[1]):
-            j = titles.nbr[h, s]
+        for s in neighbours_of(titles, h):
+            j = titles.nbr[s]
             # Most neighbours are on no shelf: they cost this comparison alone.
             if j < 0 or j >= causes.stamp.size or abs(causes.stamp[j]) != stamp:
                 continue
-            w = factor * titles.nbr_w[h, s]
+            w = factor * titles.nbr_w[s]
             if w > 0 and (causes.stamp[j] < 0 or w > causes.weight[j]):
                 causes.stamp[j], causes.seed[j], causes.weight[j] = stamp, h, w
         decay *= params.seed_decay

@@ -41,7 +41,8 @@ from online_models.tables.layout import (
     Titles,
     Viewers,
 )
-from online_models.tables.prefetch import prefetch, prefetch_row
+from online_models.tables.neighbours import neighbours_of, prefetch_neighbours
+from online_models.tables.prefetch import prefetch
 from online_models.tables.top_k import top
 from online_models.tables.working_memory import kept_by_thread
 
@@ -122,17 +123,20 @@ def add_neighbours(
     steps = min(depth, max(params.seeds, params.long_seeds))
     # In a loop of their own: between the sums, asking keeps the compiler from making them fast
     for step in range(steps):
-        prefetch_row(titles.nbr, title_of(history[step]))
-        prefetch_row(titles.nbr_w, title_of(history[step]))
+        prefetch(titles.span, title_of(history[step]))
+    for step in range(steps):
+        prefetch_neighbours(titles, title_of(history[step]))
     for step in range(steps):
         h, share = title_of(history[step]), share_of(params, history[step], step >= fresh)
         held = 1.0 if step < streak else before
         near = np.float32(held * short * share * titles.norm[h] * (step < params.seeds))
         far = np.float32(long * share * titles.norm[h] * (step < params.long_seeds))
-        for s in range(titles.nbr.shape[1] if size >= FAR else 0):
-            prefetch(score, 2 * np.int64(max(titles.nbr[h, s], 0)))
-        for s in range(titles.nbr.shape[1]):
-            j, w = titles.nbr[h, s], titles.nbr_w[h, s]
+        places = neighbours_of(titles, h)
+        if size >= FAR:
+            for s in places:
+                prefetch(score, 2 * np.int64(max(titles.nbr[s], 0)))
+        for s in places:
+            j, w = titles.nbr[s], titles.nbr_w[s]
             if w > 0 and 0 <= j < size:
                 # Always written, counted only if new: half of them are, and a branch would be mispredicted. A
                 # product so small that it is 0 makes no title a new one, or it would be counted again
@@ -234,8 +238,8 @@ def subtract_rejected(
     for p in range(viewers.rejected.shape[1]):
         h = viewers.rejected[v, p]
         if h >= 0 and now - SECOND * np.int64(viewers.rejected_at[v, p]) <= params.reward.rejection_ms:
-            for s in range(titles.nbr.shape[1]):
-                j, w = titles.nbr[h, s], titles.nbr_w[h, s]
+            for s in neighbours_of(titles, h):
+                j, w = titles.nbr[s], titles.nbr_w[s]
                 if w > 0 and 0 <= j < score.shape[0]:
                     more = w * titles.norm[h] * titles.norm[j] * viewers.rejected_weight[v, p]
                     touched[m] = j
@@ -267,8 +271,8 @@ def explain(titles: Titles, history: I4, depth: int, listed: I4, reason: U1) -> 
         h = history[step]
         for k in range(listed.size if h >= 0 else 0):
             found = np.int32(0)  # no early exit: without a branch the loop becomes vector instructions
-            for s in range(titles.nbr.shape[1]):
-                found |= np.int32(titles.nbr[h, s] == listed[k])
+            for s in neighbours_of(titles, h):
+                found |= np.int32(titles.nbr[s] == listed[k])
             if found and listed[k] >= 0:  # -1 is an empty place in both
                 reason[k] = CO_WATCH
         liked += h >= 0

@@ -42,7 +42,7 @@ near cache still holds them."""
 
 
 class Titles(PassedByPointer):
-    """State of the titles, one row a title; ``N`` neighbours, ``G`` tags with vectors."""
+    """State of the titles, one row a title; a pool of ``P`` places of neighbours, ``G`` tags with vectors."""
 
     out: F4
     """[T, D] output vectors: a viewer's representation is multiplied with them."""
@@ -56,10 +56,14 @@ class Titles(PassedByPointer):
     """[T] positive feedback, weighted."""
     norm: F4
     """[T] max(watches, 1) ** -alpha, stored because the ranking loop needs it for every neighbour."""
+    span: I8
+    """[T] the neighbours' sets in the pool, 0 without any (`tables.neighbours`)."""
     nbr: I4
-    """[T, N] neighbours, -1 where empty."""
+    """[P] neighbours, -1 where empty."""
     nbr_w: F4
-    """[T, N] weights of the pairs."""
+    """[P] weights of the pairs."""
+    pool: I8
+    """[2 + most sets of a title] places used, first free sets by their number (-1: none), free places."""
     trend: F8
     """[T, 3] decayed watch counters, as of ``trend_at``."""
     trend_at: I8

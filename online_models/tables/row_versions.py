@@ -15,7 +15,9 @@ Suppose a viewer's row gets a number `depth`, which is 1 in existing rows:
            return [*_viewer_1(config), ("depth", "<f4")]
 
 
-       VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2, fill={"depth": 1.0})
+       VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8, entries="known").then(
+           _viewer_2, fill={"depth": 1.0}
+       )
 
    and name the field where rows are packed and restored. Fields of an existing version are never changed or
    removed.
@@ -71,7 +73,9 @@ class RowVersions:
     fields
         The fixed part of version 1; None for rows whose reader checks their size.
     entry
-        Bytes of each entry after the fixed part, whose field ``known`` is their number; 0 without entries.
+        Bytes of each entry after the fixed part; 0 without entries.
+    entries
+        Field that is their number; versions without it have none.
 
     Examples
     --------
@@ -81,9 +85,11 @@ class RowVersions:
     (1, 2, [b'\x02\x05\x07', b'\x02\x05\x06'])
     """
 
-    def __init__(self, kind: str, fields: FieldsOf | None = None, *, entry: int = 0) -> None:
+    def __init__(
+        self, kind: str, fields: FieldsOf | None = None, *, entry: int = 0, entries: str = ""
+    ) -> None:
         self.kind = kind
-        self._entry = entry
+        self._entry, self._entries = entry, entries
         self._versions: tuple[_Version, ...] = (_Version(fields, {}, None),)
 
     @property
@@ -109,7 +115,7 @@ class RowVersions:
         upgrade
             Converts whole rows, where copying common fields and filling in new ones is not enough.
         """
-        out = RowVersions(self.kind, entry=self._entry)
+        out = RowVersions(self.kind, entry=self._entry, entries=self._entries)
         out._versions = (*self._versions, _Version(fields, fill or {}, upgrade))
         return out
 
@@ -176,7 +182,8 @@ class RowVersions:
         if self._versions[version - 1].fields is None:
             return
         dtype = self._dtype(version, config)
-        size, at = dtype.itemsize, dtype.fields["known"][1] if self._entry and dtype.fields else None
+        fields: Mapping[str, Any] = dtype.fields or {}
+        size, at = dtype.itemsize, fields[self._entries][1] if self._entries in fields else None
         for row in rows if at is not None or {*map(len, rows)} != {size} else ():
             entries = 0 if at is None else int.from_bytes(row[at : at + 4], "little")
             if len(row) != size + self._entry * entries:

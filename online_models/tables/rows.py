@@ -3,7 +3,13 @@
 :mod:`online_models.tables.row_versions` describes how to add a version.
 """
 
-from online_models.config import ModelConfig
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from online_models.config import WAYS, ModelConfig
 from online_models.tables.feedback_layout import (
     CHOICE,
     FINISHED_TITLES,
@@ -15,10 +21,10 @@ from online_models.tables.feedback_layout import (
     SHOWN,
     STATED_TAGS,
 )
-from online_models.tables.layout import RING
+from online_models.tables.layout import I8, RING
 from online_models.tables.row_versions import Fields, RowVersions
 
-__all__ = ["TITLE_ROWS", "VIEWER_ROWS"]
+__all__ = ["NEIGHBOUR", "TITLE_ROWS", "VIEWER_ROWS", "PackedTitles"]
 
 
 def _viewer_1(config: ModelConfig) -> Fields:
@@ -73,7 +79,10 @@ def _viewer_4(config: ModelConfig) -> Fields:
 
 
 VIEWER_ROWS = (
-    RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2).then(_viewer_3).then(_viewer_4)
+    RowVersions("a viewer's row", _viewer_1, entry=8, entries="known")
+    .then(_viewer_2)
+    .then(_viewer_3)
+    .then(_viewer_4)
 )
 """A viewer's packed row: these fields, little-endian, then the keys of known titles, oldest first."""
 
@@ -95,5 +104,80 @@ def _title_1(config: ModelConfig) -> Fields:
     ]
 
 
-TITLE_ROWS = RowVersions("a title's row", _title_1)
-"""A title's packed row: these fields, little-endian, neighbours by key."""
+def _title_2(config: ModelConfig) -> Fields:
+    h = len(config.factorization.horizons)
+    return [
+        ("version", "<u4"),
+        ("bias", "<f4"),
+        ("acc", "<f4", (2 + h,)),
+        ("watches", "<f8"),
+        ("trend", "<f8", (3,)),
+        ("trend_at", "<i8"),
+        ("counts", "<i8", (3,)),
+        ("out", "<f4", (config.width,)),
+        ("inp", "<f4", (config.input_width,)),
+        ("sets", "<i4"),
+        ("neighbours", "<i4"),
+    ]
+
+
+NEIGHBOUR = np.dtype([("key", "<u8"), ("weight", "<f4")])
+"""A neighbour in a title's packed row."""
+
+
+class PackedTitles(NamedTuple):
+    """Rows of titles in the newest version: fixed parts, and the neighbours of all, one after the other."""
+
+    fixed: NDArray[np.void]
+    """[n] the fixed parts."""
+    pairs: NDArray[np.void]
+    """[m] neighbours (:data:`NEIGHBOUR`): of each title as many as its fixed part says."""
+
+    @property
+    def starts(self) -> I8:
+        """Return [n + 1] where the neighbours of each title begin."""
+        return np.concatenate(([0], np.cumsum(self.fixed["neighbours"], dtype=np.int64)))
+
+    def to_bytes(self) -> list[bytes]:
+        """Return the rows."""
+        size, each = self.fixed.itemsize, NEIGHBOUR.itemsize
+        heads, tails, starts = self.fixed.tobytes(), self.pairs.tobytes(), (each * self.starts).tolist()
+        ends = zip(range(0, len(heads), size), starts[:-1], starts[1:], strict=True)
+        return [heads[at : at + size] + tails[start:end] for at, start, end in ends]
+
+    @classmethod
+    def from_bytes(cls, rows: Sequence[bytes], config: ModelConfig) -> "PackedTitles":
+        """Read rows of any version.
+
+        Raises
+        ------
+        RowVersionError
+            A newer program wrote a row.
+        ConfigMismatchError
+            A row does not have the size of its version under this configuration.
+        """
+        rows, size = TITLE_ROWS.current(rows, config), TITLE_ROWS.dtype(config).itemsize
+        # Writable, as packed rows are: for others numba would compile a second form of a kernel
+        heads, tails = (
+            bytearray().join(part) for part in ((r[:size] for r in rows), (r[size:] for r in rows))
+        )
+        return cls(np.frombuffer(heads, TITLE_ROWS.dtype(config)), np.frombuffer(tails, NEIGHBOUR))
+
+
+def _without_empty_places(rows: Sequence[bytes], config: ModelConfig) -> list[bytes]:
+    """Upgrade titles' rows that have all places of neighbours, the empty ones included."""
+    old: NDArray[np.void] = np.frombuffer(b"".join(rows), np.dtype(_title_1(config)))
+    new = np.zeros(old.size, np.dtype(_title_2(config)))
+    for name in set(old.dtype.names or ()) & set(new.dtype.names or ()):
+        new[name] = old[name]
+    held = old["nbr"] != 0
+    new["version"], new["sets"], new["neighbours"] = 2, held.shape[1] // WAYS, held.sum(axis=1)
+    pairs = np.empty(int(held.sum()), NEIGHBOUR)
+    pairs["key"], pairs["weight"] = old["nbr"][held], old["nbr_w"][held]
+    return PackedTitles(new, pairs).to_bytes()
+
+
+TITLE_ROWS = RowVersions("a title's row", _title_1, entry=NEIGHBOUR.itemsize, entries="neighbours").then(
+    _title_2, upgrade=_without_empty_places
+)
+"""A title's packed row: these fields, little-endian, then its neighbours by key, in order of their places."""

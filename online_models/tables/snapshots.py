@@ -10,7 +10,7 @@ initial value; a changed meaning needs a new version of :data:`VERSIONS` with an
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from io import BytesIO
 from typing import Any, NamedTuple, TypeVar, cast
@@ -19,14 +19,13 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.config import ModelConfig
+from online_models.config import WAYS, ModelConfig
 from online_models.errors import ConfigMismatchError, RowVersionError
+from online_models.tables.neighbours import BITS
 from online_models.tables.row_versions import RowVersions
 
 __all__ = ["VERSIONS", "Snapshot", "config_from", "nested", "pack", "unpack"]
 
-VERSIONS = RowVersions("a snapshot")
-"""Versions of the archive."""
 _FACTS = "facts"  # the entry of the archive for everything but arrays
 
 C = TypeVar("C")
@@ -69,8 +68,8 @@ def unpack(kind: str, data: bytes) -> Snapshot:
     ConfigMismatchError
         It is a snapshot of another kind of model.
     """
-    (current,) = VERSIONS.current([data], ModelConfig())
     try:
+        (current,) = VERSIONS.current([data], ModelConfig())
         with np.load(BytesIO(current[1:]), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         facts = json.loads(arrays.pop(_FACTS).tobytes())
@@ -81,6 +80,30 @@ def unpack(kind: str, data: bytes) -> Snapshot:
         msg = f"a snapshot of a {facts['kind']} cannot be loaded as a {kind}"
         raise ConfigMismatchError(msg)
     return Snapshot(facts, arrays)
+
+
+def _with_sets_of_neighbours(rows: Sequence[bytes], _: ModelConfig) -> list[bytes]:
+    """Upgrade tables of titles with a row of neighbours for each, to sets in a pool (`tables.neighbours`)."""
+    out = []
+    for data in rows:
+        with np.load(BytesIO(data[1:]), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        if "nbr" in arrays:
+            titles, places = arrays["nbr"].shape
+            sets = places // WAYS
+            pool = np.full(2 + sets, -1, np.int64)
+            pool[0], pool[-1] = titles * places, 0
+            span = places * np.arange(titles, dtype=np.int64) << BITS | sets
+            arrays |= {name: arrays[name].reshape(-1) for name in ("nbr", "nbr_w")}
+            arrays |= {"span": span, "pool": pool}
+        upgraded = BytesIO()
+        np.savez(upgraded, allow_pickle=False, **arrays)
+        out.append(b"\2" + upgraded.getvalue())
+    return out
+
+
+VERSIONS = RowVersions("a snapshot").then(upgrade=_with_sets_of_neighbours)
+"""Versions of the archive."""
 
 
 def nested(snapshot: bytes) -> NDArray[np.uint8]:

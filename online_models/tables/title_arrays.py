@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from online_models.config import BlendConfig, ModelConfig
+from online_models.config import WAYS, BlendConfig, ModelConfig
 from online_models.tables.aligned import aligned_zeros
 from online_models.tables.derived_columns import BACKOFF
 from online_models.tables.feedback_layout import reward_params
@@ -49,16 +49,15 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
     )
 
 
-def empty_titles(config: ModelConfig, capacity: int, *, without_neighbours: bool = True) -> Titles:
-    """Allocate rows without titles.
+START_PLACES = 16_384
+"""Places of neighbours allocated at first: 128 kB. More follow before they are needed."""
 
-    Unless ``without_neighbours``, whoever adds a title has to empty its places of neighbours. They are half
-    of a row, and memory of zeros that nobody writes to is not taken from the machine.
-    """
-    c, n, h = config, config.cowatch.neighbours, len(config.factorization.horizons)
-    nbr = aligned_zeros((capacity, n), np.int32)
-    if without_neighbours:
-        nbr[:] = -1
+
+def empty_titles(config: ModelConfig, capacity: int) -> Titles:
+    """Allocate rows without titles."""
+    c, h = config, len(config.factorization.horizons)
+    pool = np.full(2 + c.cowatch.neighbours // WAYS, -1, np.int64)
+    pool[0] = pool[-1] = 0
     return Titles(
         out=np.zeros((capacity, c.width), np.float32),
         inp=aligned_zeros((capacity, c.input_width), np.float32),
@@ -66,8 +65,10 @@ def empty_titles(config: ModelConfig, capacity: int, *, without_neighbours: bool
         acc=np.full((capacity, 2 + h), c.factorization.initial_accumulator, np.float32),
         watches=np.zeros(capacity),
         norm=np.ones(capacity, np.float32),
-        nbr=nbr,
-        nbr_w=aligned_zeros((capacity, n), np.float32),
+        span=np.zeros(capacity, np.int64),
+        nbr=aligned_zeros((START_PLACES,), np.int32),
+        nbr_w=aligned_zeros((START_PLACES,), np.float32),
+        pool=pool,
         trend=np.zeros((capacity, 3)),
         trend_at=np.zeros(capacity, np.int64),
         counts=np.zeros((capacity, 3), np.int64),

@@ -18,26 +18,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from online_models.config import ModelConfig
+from online_models.config import WAYS, ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.tables import snapshots
+from online_models.tables.aligned import aligned_zeros
 from online_models.tables.changed_rows import MOVED_SHARE, ChangedRows
 from online_models.tables.derived_columns import count_positives, update_priors
 from online_models.tables.hash_table import KeyIndex
 from online_models.tables.keyed_random import fill_keyed_rows
 from online_models.tables.layout import F4, I4, TAGS, U8, Titles
+from online_models.tables.neighbours import (
+    BITS,
+    MASK,
+    copy_neighbours,
+    count_neighbours,
+    drop_neighbours,
+    gather_neighbours,
+    most_places,
+    release_neighbours,
+    restore_neighbours,
+)
 from online_models.tables.numbering import spans_of
 from online_models.tables.packed_fields import (
     PackedFields,
     are_finite,
-    offsets,
     read_fields,
     write_fields,
-    write_keys,
 )
-from online_models.tables.rows import TITLE_ROWS
+from online_models.tables.rows import NEIGHBOUR, TITLE_ROWS, PackedTitles
 from online_models.tables.tag_numbers import TagNumbers, TagRows, fill_tags, replace_tags
-from online_models.tables.title_arrays import empty_titles, kernel_params
+from online_models.tables.title_arrays import START_PLACES, empty_titles, kernel_params
 from online_models.tables.vector_norms import VectorNorms
 
 __all__ = ["TitleTable", "title_key"]
@@ -46,10 +56,14 @@ __all__ = ["TitleTable", "title_key"]
 _OUT, _INP = 0, 1  # sides of the keyed initialisation
 _START = 1_024  # rows allocated at first; doubled when full
 _BY_ROW = (
-    "out", "inp", "bias", "acc", "watches", "norm", "nbr", "nbr_w", "trend", "trend_at", "counts", "key",
+    "out", "inp", "bias", "acc", "watches", "norm", "span", "trend", "trend_at", "counts", "key",
     "drift", "changed", "prior", "tags", "share",
 )  # fmt: skip
 """Columns with one entry a title, `active` excepted."""
+_POOL = ("nbr", "nbr_w", "pool")
+FREE_SHARE = 0.2
+"""Share of the places of neighbours that may be free: titles that grow leave a third behind (measured with
+100,000 titles of four watches each), and only titles that grow later can use them."""
 
 
 def title_key(title_id: str) -> int:
@@ -65,7 +79,7 @@ def title_key(title_id: str) -> int:
     return (int.from_bytes(hashlib.blake2b(title_id.encode(), digest_size=8).digest(), "little") & ~1) or 2
 
 
-_PACKED = ("bias", "acc", "watches", "trend", "trend_at", "counts", "out", "inp", "nbr_w")
+_PACKED = ("bias", "acc", "watches", "trend", "trend_at", "counts", "out", "inp")
 """Columns that are packed unchanged."""
 
 
@@ -193,8 +207,12 @@ class TitleTable:
             Rows that lost neighbours, and are marked as changed: stored rows must not name an evicted title.
         """
         a, fresh = self.arrays, empty_titles(self.config, 1)
+        gone, lost = np.zeros(len(self), np.uint8), np.zeros(len(self), np.uint8)
+        gone[rows] = 1
         with self._lock:
             self._index.remove(rows)
+            release_neighbours(a, rows)
+            drop_neighbours(a, gone, lost)
             for row in rows.tolist():
                 if self.ids[row]:
                     del self._rows[self.ids[row]]
@@ -205,9 +223,7 @@ class TitleTable:
             self._deactivate(rows)
             self._in_catalog[rows] = False
             self._free.extend(rows.tolist())
-            lost = np.isin(a.nbr[: len(self)], rows) & (a.nbr[: len(self)] >= 0)
-            a.nbr[: len(self)][lost], a.nbr_w[: len(self)][lost] = -1, 0.0
-        losers: I4 = np.flatnonzero(lost.any(axis=1)).astype(np.int32)
+        losers: I4 = np.flatnonzero(lost).astype(np.int32)
         a.changed[losers] = 1
         self.changes.mark(rows)
         return losers
@@ -223,9 +239,10 @@ class TitleTable:
         """Forget what was learned of titles that the titles stage has evicted; they keep their rows here."""
         a = self.arrays
         with self._lock:
-            for name in ("watches", "trend", "counts", "nbr_w", "changed"):
+            for name in ("watches", "trend", "counts", "changed"):
                 getattr(a, name)[rows] = 0
-            a.nbr[rows], a.norm[rows] = -1, 1.0
+            release_neighbours(a, rows)
+            a.norm[rows] = 1.0
             self._deactivate(rows)
 
     def _deactivate(self, rows: I4) -> None:
@@ -240,8 +257,41 @@ class TitleTable:
         """Return how many more titles outside of the catalog have room."""
         return max(0, self.config.title_capacity - self.outside)
 
-    def pack(self, rows: I4) -> NDArray[np.void]:
-        """Return packed rows (:data:`TITLE_ROWS`), and reset their drift and marks of change.
+    def neighbours(self, row: int) -> tuple[I4, F4]:
+        """Return the neighbours of a title, as rows, and the weights of their pairs.
+
+        Examples
+        --------
+        >>> table = TitleTable(ModelConfig())
+        >>> table.neighbours(int(table.intern(["a"])[0]))
+        (array([], dtype=int32), array([], dtype=float32))
+        """
+        a = self.arrays
+        first, sets = int(a.span[row]) >> BITS, int(a.span[row]) & MASK
+        near, weights = a.nbr[first : first + WAYS * sets], a.nbr_w[first : first + WAYS * sets]
+        return near[near >= 0], weights[near >= 0]
+
+    def reserve_pairs(self, pairs: int) -> None:
+        """Make room for the neighbours that so many pairs of titles bring, at most."""
+        a = self.arrays
+        self.reserve_neighbours(most_places(2 * pairs, len(self), a.pool.size - 2))
+
+    def reserve_neighbours(self, places: int) -> None:
+        """Make room in the pool for so many places of neighbours; free ones go where they became many."""
+        a, (used, free) = self.arrays, self.arrays.pool[[0, -1]].tolist()
+        if used + places > a.nbr.size or free > FREE_SHARE * used + START_PLACES:
+            size = (used - free + max((used - free) // 2, 2 * places),)
+            wider = a.replace(
+                span=np.zeros_like(a.span),
+                nbr=aligned_zeros(size, np.int32),
+                nbr_w=aligned_zeros(size, np.float32),
+                pool=np.empty_like(a.pool),
+            )
+            copy_neighbours(a, wider)
+            self.arrays = wider  # whoever reads the former arrays finds places that these have
+
+    def pack(self, rows: I4) -> PackedTitles:
+        """Return packed rows, and reset their drift and marks of change.
 
         Raises
         ------
@@ -253,16 +303,22 @@ class TitleTable:
         out["version"] = TITLE_ROWS.version
         places = out.view(np.uint8).reshape(rows.size, row.itemsize)
         write_fields(*PackedFields.of({name: getattr(a, name) for name in _PACKED}, row), rows, places)
-        write_keys((a.nbr,), offsets(row, ("nbr",)), a.key.view(np.uint8), rows, places)
-        halves = a.bias[:, None], a.acc, a.out, a.inp, a.nbr_w
-        if not (are_finite(halves, rows) and are_finite((a.watches[:, None], a.trend), rows)):
+        sets, counts = np.empty((2, rows.size), np.int32)
+        finite = count_neighbours(a, rows, sets, counts)
+        finite = finite and are_finite((a.bias[:, None], a.acc, a.out, a.inp), rows)
+        if not (finite and are_finite((a.watches[:, None], a.trend), rows)):
             msg = "a title's row is not finite after learning"
             raise NonFiniteRowError(msg)
+        out["sets"], out["neighbours"] = sets, counts
+        packed = PackedTitles(out, np.empty(int(counts.sum()), NEIGHBOUR))
+        keys, weights = np.empty(packed.pairs.size, np.uint64), np.empty(packed.pairs.size, np.float32)
+        gather_neighbours(a, rows, packed.starts, keys, weights)
+        packed.pairs["key"], packed.pairs["weight"] = keys, weights
         a.drift[rows] = 0.0
         a.changed[rows] = 0
-        return out
+        return packed
 
-    def load(self, title_ids: Sequence[str], packed: NDArray[np.void], *, admit: bool = False) -> I4:
+    def load(self, title_ids: Sequence[str], packed: PackedTitles, *, admit: bool = False) -> I4:
         """Load packed rows; return their rows in this table, -1 for those left out beyond the capacity.
 
         Parameters
@@ -279,26 +335,28 @@ class TitleTable:
         """
         return self._load(self.intern(title_ids, admit=admit), packed, admit=admit)
 
-    def load_by_key(self, keys: U8, packed: NDArray[np.void], *, admit: bool = False) -> I4:
+    def load_by_key(self, keys: U8, packed: PackedTitles, *, admit: bool = False) -> I4:
         """Load packed rows of titles whose names are not known; otherwise like `load`."""
         return self._load(self.by_key(keys, admit=admit), packed, admit=admit)
 
-    def _load(self, rows: I4, packed: NDArray[np.void], *, admit: bool) -> I4:
-        if (packed["version"] != TITLE_ROWS.version).any():
+    def _load(self, rows: I4, packed: PackedTitles, *, admit: bool) -> I4:
+        fixed, fits = packed.fixed, rows >= 0
+        if (fixed["version"] != TITLE_ROWS.version).any():
             msg = f"upgrade rows of titles to version {TITLE_ROWS.version} before loading them"
             raise RowVersionError(msg)
-        keys, fits = packed["nbr"].copy(), rows >= 0
-        held, nbr = keys != 0, np.full(keys.shape, -1, np.int32)
-        nbr[held] = self.by_key(keys[held], admit=admit)
+        sets, keys, weights = fixed["sets"].copy(), packed.pairs["key"].copy(), packed.pairs["weight"].copy()
+        others = self.by_key(keys, admit=admit)
         with self._lock:  # another thread must not grow the arrays between two writes
+            self.reserve_neighbours(WAYS * int(sets.sum()))
+            restore_neighbours(self.arrays, rows, sets, packed.starts, keys, others, weights)
             if fits.all():  # as good as always: a copy of all rows is a sixth of the time
-                self._write(rows, packed, nbr)
+                self._write(rows, fixed)
             else:
-                self._write(rows[fits], packed[fits], nbr[fits])
+                self._write(rows[fits], fixed[fits])
         return rows
 
-    def _write(self, rows: I4, packed: NDArray[np.void], nbr: I4) -> None:
-        """Write packed rows into the arrays; the caller holds the lock."""
+    def _write(self, rows: I4, packed: NDArray[np.void]) -> None:
+        """Write the fixed parts of rows into the arrays; the caller holds the lock."""
         a = self.arrays
         published, more = a.size[4], int(packed["counts"][:, 0].sum() - a.counts[rows, 0].sum())
         first = np.unique(rows[(a.counts[rows, 0] == 0) & (packed["counts"][:, 0] > 0)])
@@ -306,7 +364,6 @@ class TitleTable:
         a.size[1] += first.size
         columns = PackedFields.of({name: getattr(a, name) for name in _PACKED}, packed.dtype)
         read_fields(*columns, rows, packed.view(np.uint8).reshape(rows.size, packed.itemsize))
-        a.nbr[rows] = nbr
         a.norm[rows] = np.maximum(a.watches[rows], 1.0) ** -self.config.cowatch.alpha
         update_priors(a, self.params, rows)
         count_positives(a, self.params, max(0, more))
@@ -375,9 +432,10 @@ class TitleTable:
     def snapshot(self) -> bytes:
         """Return the table as bytes (:mod:`online_models.tables.snapshots`). Changes nothing."""
         facts = {"config": self.config, "seed": self.seed, "ids": self.ids, "tags": self.tags}
-        whole = ("size", "totals", "tag_out", "tag_published", "tag_acc")
-        columns = self.arrays.as_dict().items()
-        used = {name: column if name in whole else column[: len(self)] for name, column in columns}
+        whole = ("size", "totals", "tag_out", "tag_published", "tag_acc", "pool")
+        columns = self.arrays.as_dict()
+        used = {name: column if name in whole else column[: len(self)] for name, column in columns.items()}
+        used |= {name: columns[name][: columns["pool"][0]] for name in ("nbr", "nbr_w")}
         return snapshots.pack("TitleTable", facts, used)
 
     @classmethod
@@ -389,6 +447,7 @@ class TitleTable:
         out._tag_numbers = TagNumbers(out.config.factorization.tags, facts.get("tags", []))
         out._rows = {title_id: row for row, title_id in enumerate(out.ids) if title_id}
         out.arrays = out._allocate(max(_START, len(out)))
+        out.reserve_neighbours(len(arrays["nbr"]))
         out._in_catalog = np.zeros(out.arrays.bias.size, np.bool_)
         for name, column in arrays.items():
             getattr(out.arrays, name)[: len(column)] = column
@@ -428,7 +487,7 @@ class TitleTable:
             more = np.zeros(self.arrays.bias.size - self._in_catalog.size, np.bool_)
             self._in_catalog = np.concatenate((self._in_catalog, more))
         a, scale = self.arrays, self.config.factorization.initial_scale
-        a.key[rows], a.nbr[rows] = keys, -1
+        a.key[rows] = keys
         fill_keyed_rows(a.out, rows, self.seed, _OUT, a.key, scale)
         fill_keyed_rows(a.inp, rows, self.seed, _INP, a.key, scale)
         named = list(names) if names is not None else [""] * int(keys.size)
@@ -446,10 +505,11 @@ class TitleTable:
         return KeyIndex(self.arrays.key, np.flatnonzero(self.arrays.key[: len(self.ids)]).astype(np.int32))
 
     def _allocate(self, capacity: int) -> Titles:
-        grown = empty_titles(self.config, capacity, without_neighbours=False)
+        grown = empty_titles(self.config, capacity)
         if hasattr(self, "arrays"):
-            for name in Titles.field_names():
+            for name in set(Titles.field_names()) - set(_POOL):
                 former: F4 = getattr(self.arrays, name)
                 used = former[: len(self.ids)] if name in _BY_ROW else former
                 getattr(grown, name)[: len(used)] = used
+            grown = grown.replace(**{name: getattr(self.arrays, name) for name in _POOL})
         return grown

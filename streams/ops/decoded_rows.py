@@ -105,9 +105,11 @@ def decoded_titles(
     """
     packed = title_rows.unpack([value for _, value in rows], titles.config)
     half_lives = [str(seconds) for seconds in titles.config.trending.half_lives_s]
-    for (key, _), row in zip(rows, packed, strict=True):
-        pairs = sorted(zip(row["nbr_w"].tolist(), row["nbr"].tolist(), strict=True), reverse=True)
-        paired = [(weight, other) for weight, other in pairs if other and weight > 0]
+    starts = packed.starts.tolist()
+    for (key, _), row, start, end in zip(rows, packed.fixed, starts[:-1], starts[1:], strict=True):
+        own = packed.pairs[start:end]
+        pairs = sorted(zip(own["weight"].tolist(), own["key"].tolist(), strict=True), reverse=True)
+        paired = [(weight, other) for weight, other in pairs if weight > 0]
         at = titles.by_key(np.array([other for _, other in paired], np.uint64)).tolist()
         names = [titles.ids[n] if n >= 0 else "" for n in at]
         positives, rejections, touches = row["counts"].tolist()

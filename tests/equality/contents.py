@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from online_models.artwork.gallery import Gallery
 from online_models.config import ModelConfig
 from online_models.learners.segments import Segments
+from online_models.tables.layout import F4, U8
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import ViewerTable
 from schemas import topics
@@ -172,6 +173,7 @@ class Contents:
         table = TitleTable(self._config)
         at = table.load(list(rows), title_rows.unpack(list(rows.values()), self._config))
         a = table.arrays
+        near = [_neighbours(table, row) for row in at.tolist()]
         return [
             ("titles", list(rows)),
             ("output vectors", a.out[at]),
@@ -182,8 +184,8 @@ class Contents:
             ("trends", a.trend[at]),
             ("trends at", a.trend_at[at]),
             ("verdicts", a.counts[at]),
-            ("neighbours", np.where(a.nbr[at] >= 0, a.key[a.nbr[at]], np.uint64(0))),
-            ("neighbours' weights", a.nbr_w[at]),
+            ("neighbours", [keys for keys, _ in near]),
+            ("neighbours' weights", [weights for _, weights in near]),
         ]
 
     def _cohorts(self, value: bytes) -> list[object]:
@@ -240,6 +242,14 @@ class Contents:
             ("gone", [key[1:] for (_, key), value in others.items() if value is None]),
             ("published", [(key[1:], value) for (_, key), value in published.items()]),
         ]
+
+
+def _neighbours(table: TitleTable, row: int) -> tuple[U8, F4]:
+    """Return the keys of a title's neighbours, in ascending order, and the weights of their pairs."""
+    near, weights = table.neighbours(row)
+    keys = table.arrays.key[near]
+    order = np.argsort(keys)
+    return keys[order], weights[order]
 
 
 def _by_name(rows: Rows) -> dict[str, bytes]:

@@ -42,7 +42,7 @@ VIEWER_FACTS = (
     "rejected", "rejected_at", "rejected_weight", "interaction_title", "interaction", "shown", "shown_n",
     "shown_on", "shown_odds", "chosen",
 )  # fmt: skip
-TITLE_FACTS = ("watches", "trend", "trend_at", "counts", "nbr", "nbr_w")
+TITLE_FACTS = ("watches", "trend", "trend_at", "counts", "sets")
 
 
 class Rows(dict[bytes, bytes]):
@@ -258,8 +258,8 @@ def title_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, Fac
     facts = {}
     for key, value in rows.items():
         if not is_reserved(key):
-            row = np.frombuffer(value, dtype)[0]
-            packed = b"".join(row[name].tobytes() for name in TITLE_FACTS)
+            row = np.frombuffer(value[: dtype.itemsize], dtype)[0]
+            packed = b"".join(row[name].tobytes() for name in TITLE_FACTS) + value[dtype.itemsize :]
             if row["counts"].any():
                 facts[key] = Fact(int(row["counts"].sum()), packed)
     return facts

@@ -9,7 +9,7 @@ import pytest
 
 from online_models.feedback.reward_function import Action
 from online_models.simulation import World
-from online_models.tables.rows import TITLE_ROWS
+from online_models.tables.rows import PackedTitles
 from schemas import topics
 from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer
@@ -66,7 +66,7 @@ def _counted(settings: Settings) -> dict[Action, int]:
         key = message.key() or b""
         if not is_reserved(key):
             assert homes.setdefault(key, message.partition()) == message.partition()
-            rows[key] = np.frombuffer(message.value() or b"", TITLE_ROWS.dtype(settings.model))[0]
+            rows[key] = PackedTitles.from_bytes([message.value() or b""], settings.model).fixed[0]
     assert set(homes.values()) == set(range(settings.title_shards))
     totals = np.sum([row["counts"] for row in rows.values()], axis=0).tolist()
     return dict(zip((Action.POSITIVE, Action.REJECT, Action.TOUCH), totals, strict=True))

@@ -58,10 +58,9 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
     cowatch = np.zeros((2, len(a.bias)))
     for h, (seeds, decay) in enumerate(horizons):
         for step, seed in enumerate(history[:seeds]):
-            for j, w in zip(a.nbr[seed], a.nbr_w[seed], strict=True):
-                if j >= 0:
-                    held = 0.1 if h == 0 and 0 < streak <= step else 1.0
-                    cowatch[h, j] += held * share[step] * decay**step * w * float(a.norm[seed] * a.norm[j])
+            for j, w in zip(*model.titles.neighbours(seed), strict=True):
+                held = 0.1 if h == 0 and 0 < streak <= step else 1.0
+                cowatch[h, j] += held * share[step] * decay**step * w * float(a.norm[seed] * a.norm[j])
     cowatch = cowatch[:, candidates]
     newest = a.trend_at[: len(model.titles)].max()
     gap = (a.trend_at[: len(model.titles)] - newest) / p.half_lives_ms[2]
@@ -163,9 +162,12 @@ def test_batches_make_no_difference(rows: list[Row], cuts: list[int]) -> None:
         rest = rest[cut:]
     parts.prequential(columns(rest))
     for one, other in ((whole.titles, parts.titles), (whole.viewers.viewers, parts.viewers.viewers)):
-        for name in ("out", "inp", "bias", "nbr", "nbr_w", "trend", "counts", "taste", "known"):
+        for name in ("out", "inp", "bias", "trend", "counts", "taste", "known"):
             if hasattr(one.arrays, name):
                 assert np.array_equal(getattr(one.arrays, name), getattr(other.arrays, name)), name
+    for row in range(len(whole.titles)):
+        near = zip(whole.titles.neighbours(row), parts.titles.neighbours(row), strict=True)
+        assert all(np.array_equal(one, other) for one, other in near)
 
 
 def test_testing_teaches_nothing(batch: MakeBatch) -> None:

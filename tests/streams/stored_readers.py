@@ -106,9 +106,7 @@ def read_titles(rows: dict[str, bytes]) -> dict[str, Any]:
             "trend_at": int(a.trend_at[row]),
             "bias": float(a.bias[row]),
             "out": a.out[row].tolist(),
-            "neighbours": {
-                table.ids[n]: float(w) for n, w in zip(a.nbr[row], a.nbr_w[row], strict=True) if n >= 0
-            },
+            "neighbours": {table.ids[n]: float(w) for n, w in zip(*table.neighbours(row), strict=True)},
         }
         for title, row in zip(rows, at.tolist(), strict=True)
     }

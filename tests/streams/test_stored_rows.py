@@ -74,7 +74,7 @@ class Next:
 
 def tomorrow(context: pytest.MonkeyPatch) -> None:
     """Turn this program into the next version."""
-    for name, modules in (("VIEWER_ROWS", (viewers, viewer_rows)), ("TITLE_ROWS", (titles, title_rows))):
+    for name, modules in (("VIEWER_ROWS", (viewers, viewer_rows)), ("TITLE_ROWS", (titles, rows))):
         for module in modules:
             context.setattr(module, name, Next.of(getattr(rows, name)))
 

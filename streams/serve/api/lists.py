@@ -188,16 +188,18 @@ def similar(mirror: Mirror, title_id: str, audience: RuleAudience, limit: int) -
     stored = mirror.model.get(title_id.encode())
     if stored is None:
         return Similar(title_id=title_id, items=())
-    (own,) = title_rows.unpack([stored.value], config)
-    ids = mirror.titles.ids_of(own["nbr"].tolist())
-    pairs = [(name, w) for name, w in zip(ids, own["nbr_w"].tolist(), strict=True) if name and w > 0]
+    own = title_rows.unpack([stored.value], config)
+    ids = mirror.titles.ids_of(own.pairs["key"].tolist())
+    pairs = [(name, w) for name, w in zip(ids, own.pairs["weight"].tolist(), strict=True) if name and w > 0]
     values = mirror.model.get_many([name.encode() for name, _ in pairs])
     known = [(pair, value) for pair, value in zip(pairs, values, strict=True) if value is not None]
     if not known:
         return Similar(title_id=title_id, items=())
-    watches = title_rows.unpack([value for _, value in known], config)["watches"]
+    watches = title_rows.unpack([value for _, value in known], config).fixed["watches"]
     weights = [weight for (_, weight), _ in known]
-    scores = similarities(weights, watches, float(own["watches"]), alpha=config.cowatch.alpha).tolist()
+    scores = similarities(
+        weights, watches, float(own.fixed["watches"][0]), alpha=config.cowatch.alpha
+    ).tolist()
     ranked = sorted(
         zip(scores, (name for (name, _), _ in known), strict=True), key=lambda one: (-one[0], one[1])
     )

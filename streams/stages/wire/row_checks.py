@@ -9,9 +9,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.config import WAYS, ModelConfig
 from online_models.errors import ConfigMismatchError
 from online_models.tables.feedback_layout import BINS, BUCKETS
 from online_models.tables.layout import F4, F8, I8, U8
+from online_models.tables.rows import PackedTitles
 from schemas.fields import MAX_TIME_MS
 
 __all__ = [
@@ -31,10 +33,13 @@ _COUNTS: Final = ("acc", "positives", "session_items", "streak_items", "ring_n",
 _CAPITALS: Final = (ord("A"), ord("Z"))
 
 
-def require_sound_titles(rows: NDArray[np.void]) -> None:
+def require_sound_titles(packed: PackedTitles, config: ModelConfig) -> None:
     """Raise `ConfigMismatchError` if a title's row has a number out of its range."""
-    floats = ("bias", "acc", "watches", "trend", "out", "inp", "nbr_w")
+    rows, most = packed.fixed, config.cowatch.neighbours // WAYS
+    floats = ("bias", "acc", "watches", "trend", "out", "inp")
     sound = all(_bounded(rows[name]) for name in floats) and _is_time(rows["trend_at"])
+    sound = sound and _bounded(packed.pairs["weight"]) and bool((packed.pairs["key"] != 0).all())
+    sound = sound and bool(((rows["sets"] >= 0) & (rows["sets"] <= most)).all())
     sound = sound and bool((rows["version"] <= _MOST_VERSION).all())
     if not (sound and (rows["acc"] >= 0).all() and (rows["counts"] >= 0).all()):
         _refuse("a title's row")

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from online_models.config import ModelConfig
 from online_models.tables.layout import I4
-from online_models.tables.rows import TITLE_ROWS
+from online_models.tables.rows import PackedTitles
 from online_models.tables.titles import TitleTable
 from streams.engine.stage import Row
 from streams.stages.wire.row_checks import require_sound_titles
@@ -46,11 +45,10 @@ def pack(titles: TitleTable, rows: I4, keyed: set[bytes] | None = None) -> list[
         Keys of the stored rows without a name; updated. Rows whose titles have got a name are deleted.
     """
     keyed = set() if keyed is None else keyed
-    packed = titles.pack(rows)
-    size, blob, ids = packed.dtype.itemsize, packed.tobytes(), titles.ids
+    ids = titles.ids
     out: list[Row] = []
-    for row, at in zip(rows.tolist(), range(0, len(blob), size), strict=True):
-        name, value = ids[row], blob[at : at + size]
+    for row, value in zip(rows.tolist(), titles.pack(rows).to_bytes(), strict=True):
+        name = ids[row]
         if name and not keyed:  # as good as always
             out.append((name.encode(), value))
             continue
@@ -92,7 +90,7 @@ def load(titles: TitleTable, rows: Mapping[bytes, bytes], *, admit: bool = False
         titles.load(names, packed, admit=admit)
 
 
-def unpack(values: Sequence[bytes], config: ModelConfig) -> NDArray[np.void]:
+def unpack(values: Sequence[bytes], config: ModelConfig) -> PackedTitles:
     """Read packed rows of any version.
 
     Raises
@@ -103,7 +101,6 @@ def unpack(values: Sequence[bytes], config: ModelConfig) -> NDArray[np.void]:
         One fits no version: it was written under another configuration, or is damaged.
     """
     with explained():
-        # Writable, as packed rows are: for others numba would compile a second form of the kernel
-        rows = np.frombuffer(bytearray().join(TITLE_ROWS.current(values, config)), TITLE_ROWS.dtype(config))
-        require_sound_titles(rows)
+        rows = PackedTitles.from_bytes(values, config)
+        require_sound_titles(rows, config)
     return rows

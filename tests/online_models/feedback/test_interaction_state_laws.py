@@ -177,5 +177,5 @@ def test_bounds(events: list[Event]) -> None:
         known = [title for title, _ in viewers.known(f"v{n}")]
         assert len(set(known)) == len(known)
     never_liked = np.flatnonzero(titles.counts[:size, 0] == 0)
-    assert (titles.nbr[never_liked] == -1).all()
-    assert not np.isin(titles.nbr[:size], never_liked[never_liked >= 0]).any()
+    assert (titles.span[never_liked] == 0).all()
+    assert not np.isin(titles.nbr[: titles.pool[0]], never_liked).any()

@@ -75,8 +75,9 @@ def row_pairs(one: TitleTable, other: TitleTable) -> tuple[np.ndarray, np.ndarra
 
 def neighbours(table: TitleTable, title: str) -> dict[str, float]:
     """Return a title's neighbours by name."""
-    a, row = table.arrays, table.row(title)
-    return {table.ids[j]: float(w) for j, w in zip(a.nbr[row], a.nbr_w[row], strict=True) if j >= 0}
+    row = table.row(title)
+    assert row is not None
+    return {table.ids[j]: float(w) for j, w in zip(*table.neighbours(row), strict=True)}
 
 
 def test_apart_is_together_when_the_replica_is_fresh() -> None:
@@ -200,7 +201,7 @@ def test_of_what_drifted_the_farthest_comes_first(monkeypatch: pytest.MonkeyPatc
         viewers.feedback(columns([(f"v{n}", f"t{n}", 1, 1.0) for n in range(60)], 0))
     )
     titles.absorb(signals)
-    assert len(table.pack(titles.take_changed())) == 60
+    assert table.pack(titles.take_changed()).fixed.size == 60
     table.load_tags(TagRows(["genre:Drama"], np.ones((1, EAGER.width + 2), np.float32)))
     signals, _ = viewers.observe(viewers.feedback(columns([("v0", "t1", 1, 1.0)], 60)))
     titles.absorb(signals)

@@ -121,7 +121,7 @@ def test_a_seed_was_watched_or_liked_and_says_which() -> None:
         "t4": (RowKind.BECAUSE_YOU_WATCHED, "Because you watched Title 4"),
         "t8": (RowKind.BECAUSE_YOU_LIKED, "Because you liked Title 8"),
     }
-    neighbours = {model.titles.ids[n] for n in model.titles.arrays.nbr[4].tolist() if n >= 0}
+    neighbours = {model.titles.ids[n] for n in model.titles.neighbours(4)[0].tolist()}
     watched = next(row for row in model.page("ada") if row.title_id == "t4")
     assert {item.title_id for item in watched.items} <= neighbours
     assert watched.reason is ItemReason.CO_WATCH

@@ -42,7 +42,7 @@ def test_a_title_names_the_liked_title_that_it_is_watched_with(model: Recommende
     assert len({seed for _, seed in near_both}) == 2
     for title, seed in seeds.items():
         row, other = model.titles.row(title), model.titles.row(seed or "")
-        assert row in model.titles.arrays.nbr[other].tolist()
+        assert row in model.titles.neighbours(other)[0]
 
 
 def test_reasons_of_a_row_differ_and_refer_to_what_is_true(model: Recommender) -> None:

@@ -46,8 +46,9 @@ def world(
     same = np.flatnonzero(rng.random(titles) < alike)
     for column in (a.out, a.prior, a.bias):
         column[same] = 0.0
-    a.nbr_w[:titles][rng.random(titles) < alike] = 0.0
-    a.nbr[:titles][np.isin(a.nbr[:titles], same)] = -1
+    nbr, nbr_w = a.nbr[: a.pool[0]], a.nbr_w[: a.pool[0]]
+    nbr_w.reshape(titles, -1)[rng.random(titles) < alike] = 0.0
+    nbr[np.isin(nbr, same)] = -1
     a.norm[:titles] = rng.random(titles)
     side.blending.weights[:] = rng.normal(0.3, 0.4, side.blending.weights.shape)
     v.rejected[slots, :3] = rng.integers(0, titles, (slots.size, 3))

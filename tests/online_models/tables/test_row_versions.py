@@ -32,7 +32,7 @@ def _halved(rows: Sequence[bytes], config: ModelConfig) -> list[bytes]:
     return out
 
 
-FIRST = RowVersions("a toy's row", _one, entry=8)
+FIRST = RowVersions("a toy's row", _one, entry=8, entries="known")
 SECOND = FIRST.then(_two, fill={"depth": 1.5})
 THIRD = SECOND.then(_two, upgrade=_halved)
 

@@ -11,6 +11,7 @@ from online_models.feedback.reward_function import Action
 from online_models.ranking.viewer_side import EventColumns
 from online_models.recommender import Recommender
 from online_models.tables.hashing import hash_ids
+from online_models.tables.rows import PackedTitles
 from online_models.tables.titles import TitleTable, title_key
 from online_models.tables.viewers import ViewerTable
 
@@ -41,9 +42,10 @@ def test_titles_survive_the_round_trip(trained: Recommender) -> None:
     rows = np.arange(len(titles), dtype=np.int32)
     packed = titles.pack(rows)
     order = np.random.default_rng(0).permutation(rows)
-    replica.load([titles.ids[r] for r in order], packed[order])
+    shuffled = PackedTitles.from_bytes([packed.to_bytes()[r] for r in order], titles.config)
+    replica.load([titles.ids[r] for r in order], shuffled)
     back = replica.pack(np.array([replica.row(t) for t in titles.ids], np.int32))
-    assert np.array_equal(back, packed)
+    assert back.to_bytes() == packed.to_bytes()
     assert set(replica.arrays.active[: replica.arrays.size[1]]) == {
         replica.row(titles.ids[r]) for r in titles.arrays.active[: titles.arrays.size[1]]
     }
@@ -55,11 +57,12 @@ def test_loading_twice_activates_once(trained: Recommender) -> None:
     """A row that comes again replaces itself, in the same batch too: no title is active twice."""
     replica = TitleTable(trained.config)
     packed = trained.titles.pack(np.arange(len(trained.titles), dtype=np.int32))
-    older = packed.copy()
-    older["bias"] = 7.0
+    older = PackedTitles(packed.fixed.copy(), packed.pairs)
+    older.fixed["bias"] = 7.0
+    both = PackedTitles.from_bytes(older.to_bytes() + packed.to_bytes(), trained.config)
     for _ in range(2):
-        replica.load(2 * trained.titles.ids, np.concatenate((older, packed)))
-    assert np.array_equal(replica.arrays.bias[: packed.size], packed["bias"])
+        replica.load(2 * trained.titles.ids, both)
+    assert np.array_equal(replica.arrays.bias[: packed.fixed.size], packed.fixed["bias"])
     active = replica.arrays.active[: replica.arrays.size[1]].tolist()
     assert len(active) == len(set(active)) == 40
 
@@ -171,7 +174,7 @@ def test_a_batch_larger_than_the_table_is_served() -> None:
 def test_rows_of_another_version_are_refused(trained: Recommender) -> None:
     """A row with an unknown version number is no row."""
     packed = trained.titles.pack(np.zeros(1, np.int32))
-    packed["version"] = 99
+    packed.fixed["version"] = 99
     with pytest.raises(RowVersionError):
         TitleTable(trained.config).load(["a"], packed)
     row = b"\x63" + rows_of(trained.viewers.viewers, "v0")[0][1:]

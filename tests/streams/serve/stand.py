@@ -18,6 +18,7 @@ from streams.ops.runs.subscriber import parts_of
 from streams.serve.mirror.mirror import Mirror
 from streams.stages.wire import title_rows
 from streams.telemetry.metrics import Metrics
+from tests.neighbours import set_neighbours
 
 TITLES = (
     Title(
@@ -118,8 +119,7 @@ def model_rows(config: ModelConfig) -> list[tuple[str, bytes]]:
     table = TitleTable(config)
     rows = table.intern(["tide", "engine", "coast"])
     table.arrays.watches[rows] = (9.0, 4.0, 1.0)
-    table.arrays.nbr[rows[0], :2] = rows[1:]
-    table.arrays.nbr_w[rows[0], :2] = (6.0, 1.0)
+    set_neighbours(table, rows[0], rows[1:], (6.0, 1.0))
     assert title_key("tide") in table.arrays.key
     return [(key.decode(), value or b"") for key, value in title_rows.pack(table, rows.astype(np.int32))]
 

@@ -154,7 +154,7 @@ def test_a_row_of_the_model_that_can_be_read_is_taken(noise: bytes, title: str) 
     dtype = TITLE_ROWS.dtype(SMALL)
     row = np.frombuffer((noise * dtype.itemsize)[: dtype.itemsize], dtype).copy()
     row["version"] = TITLE_ROWS.version
-    row["nbr"][:, 2:] = 0
+    row["neighbours"] = 0
     with np.errstate(all="ignore"), suppress(DecodeError):
         _replica(SMALL)._take_rows([message(title.encode(), row.tobytes())])
 

@@ -71,8 +71,8 @@ def _neighbours(titles: TitleTable, name: str) -> dict[str, float]:
     """Return a title's neighbours by name."""
     row = titles.row(name)
     assert row is not None
-    found = zip(titles.arrays.nbr[row].tolist(), titles.arrays.nbr_w[row].tolist(), strict=True)
-    return {titles.ids[t]: w for t, w in found if t >= 0}
+    near, weights = titles.neighbours(row)
+    return {titles.ids[t]: w for t, w in zip(near.tolist(), weights.tolist(), strict=True)}
 
 
 def test_counters_are_exact(town: Town, in_process: tuple[Recommender, dict[str, float], int]) -> None:

@@ -124,10 +124,9 @@ def test_the_least_watched_titles_outside_of_the_catalog_are_evicted() -> None:
 def _neighbours(titles: TitleTable, name: str) -> dict[int, float]:
     row = titles.row(name)
     assert row is not None
-    near = titles.arrays.nbr[row]
-    held = near >= 0
-    keys, weights = titles.arrays.key[near[held]].tolist(), titles.arrays.nbr_w[row][held].tolist()
-    return {key: round(weight, 4) for key, weight in zip(keys, weights, strict=True)}
+    near, weights = titles.neighbours(row)
+    pairs = zip(titles.arrays.key[near].tolist(), weights.tolist(), strict=True)
+    return {key: round(weight, 4) for key, weight in pairs}
 
 
 def test_no_row_names_an_evicted_title() -> None:
@@ -139,7 +138,7 @@ def test_no_row_names_an_evicted_title() -> None:
     for name in _stored(line):
         assert set(_neighbours(titles, name)) <= kept
     packed = title_rows.unpack([line.title_stores[0].rows[n.encode()] for n in _stored(line)], SETTINGS.model)
-    assert set(packed["nbr"].ravel().tolist()) <= kept | {0}
+    assert set(packed.pairs["key"].tolist()) <= kept
     active = titles.arrays.active[: titles.arrays.size[1]]
     assert len(set(active.tolist())) == active.size
     assert (titles.arrays.counts[active, 0] > 0).all()
@@ -215,8 +214,8 @@ def test_a_title_known_by_its_key_alone_keeps_its_neighbours() -> None:
 def _near(stage: TitlesStep, key: int) -> np.ndarray:
     """Return the keys of a title's neighbours."""
     titles = stage._side.titles
-    near = titles.arrays.nbr[titles.find(np.array([key], np.uint64))[0]]
-    return np.sort(titles.arrays.key[near[near >= 0]])
+    near, _ = titles.neighbours(titles.find(np.array([key], np.uint64))[0])
+    return np.sort(titles.arrays.key[near])
 
 
 def test_a_restarted_stage_keeps_tags_until_the_whole_catalog_is_read() -> None:

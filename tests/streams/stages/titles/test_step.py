@@ -61,7 +61,7 @@ def test_changed_rows_and_the_count_are_written() -> None:
     assert line.replica.learned(0) == 3
     assert _counters(line)["t2"][0] == [2, 0, 0]
     a = line.replica.titles
-    assert [a.ids[j] for j in a.arrays.nbr[a.intern(["t2"])[0]] if j >= 0] == ["t1"]
+    assert [a.ids[j] for j in a.neighbours(a.intern(["t2"])[0])[0]] == ["t1"]
 
 
 def test_a_restart_keeps_the_rows() -> None:
@@ -88,11 +88,7 @@ def test_what_is_counted_is_the_same_after_restarts() -> None:
     assert straight.replica.learned(0) == restarted.replica.learned(0) > 300
     for name in _counters(straight):
         one, two = (
-            {
-                t.ids[j]: round(float(w), 4)
-                for j, w in zip(t.arrays.nbr[t.row(name)], t.arrays.nbr_w[t.row(name)], strict=True)
-                if j >= 0
-            }
+            {t.ids[j]: round(float(w), 4) for j, w in zip(*t.neighbours(t.row(name) or 0), strict=True)}
             for t in (straight.replica.titles, restarted.replica.titles)
         )
         assert one == two

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 
-from online_models.tables.rows import TITLE_ROWS
+from online_models.tables.rows import PackedTitles
 from schemas import Impression, Play, Stop, topics
 from schemas.events import StopCause
 from streams.stages.wire.partition_rows import WATCH_TIME
@@ -29,7 +28,7 @@ def _stop(number: int, watched_s: float, at_ms: int = 0, **more: Any) -> Stop:
 def _counted(line: Line, title: str = "t1") -> tuple[list[int], float]:
     """Return positives, rejections and touches of a title, and its weight, as stored."""
     config = line.settings.model
-    (row,) = np.frombuffer(line.title_stores[0].rows[title.encode()], TITLE_ROWS.dtype(config))
+    (row,) = PackedTitles.from_bytes([line.title_stores[0].rows[title.encode()]], config).fixed
     return row["counts"].tolist(), float(row["watches"])
 
 
