@@ -22,9 +22,9 @@ __all__ = ["DRIFTED_SHARE", "MOST_DRIFTED", "TitleSide", "shard_of"]
 
 MOST_DRIFTED = 100
 """Most rows written at a time for drift alone, or `DRIFTED_SHARE` of the named ones if that is more. A row is
-.5 to 2.6 kB, and a few hundred events move all of 10,000 titles by ``publish_drift``. Lists hardly depend on
-it: MovieLens-100K in batches of 100, through a replica, has HR@10 .2336 with up to 500 such rows or as many as
-named ones, .2334 with up to 100 or a quarter of them (standard error .0018)."""
+.5 to 2.6 kB, and a few hundred events move all of 10,000 titles by ``publish_drift``. Lists hardly depend
+on it: MovieLens-100K in batches of 100, through a replica, has HR@10 .2336 with up to 500 such rows or as
+many as named ones, .2334 with up to 100 or a quarter of them (standard error .0018)."""
 
 DRIFTED_SHARE = 0.25
 """Rows written for drift alone for each one that signals name."""

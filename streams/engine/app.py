@@ -25,6 +25,7 @@ from streams.engine.disk_space import DiskSpace
 from streams.engine.exits import die, leave
 from streams.engine.faust_app import App
 from streams.engine.folder_lock import locked_folder
+from streams.engine.heaps import use_few_heaps
 from streams.engine.stage import StageSpec
 from streams.engine.state import StoreMemory
 from streams.engine.step_permits import StepPermits
@@ -175,6 +176,7 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
     """
     settings, tasks = app.settings, app.task_manager
     use_one_blas_thread()
+    use_few_heaps()
 
     def unread() -> list[str]:
         return [line for one in companions for line in one.waiting()]

@@ -14,6 +14,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from streams.config.settings import Settings
+from streams.engine.heaps import use_few_heaps
 from streams.errors import SettingsError
 from streams.ops.overview import Observer
 from streams.serve import problems
@@ -194,6 +195,7 @@ def run(settings: Settings) -> int:
         A setting is wrong, the broker does not answer, a topic is missing, the folder or the port is taken.
     """
     check_access(settings)
+    use_few_heaps()
     metrics = Metrics(version=version("nearline"))
     metrics.name(settings.tenant)
     metrics.watch_disk(settings.state_folder)
