@@ -147,6 +147,7 @@ def pack_and_restore() -> None:
     replica = TitleTable(model.config)
     replica.load(model.titles.ids, model.titles.pack(rows))
     replica.label(rows[:1], [["genre:warm"]])
+    replica.reserve_neighbours(1 + replica.arrays.nbr.size)  # a larger pool
     replica.evict(replica.intern(["b gone"]))
     heads, keys, starts = model.viewers.viewers.pack(np.zeros(1, np.int32))
     row = heads.tobytes() + keys[: starts[1]].tobytes()

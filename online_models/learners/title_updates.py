@@ -120,7 +120,8 @@ def learn_inputs(
                 if stale.period.size > 0:
                     renew(stale, j)
                     steps = stale.steps
-                    rate /= np.sqrt(np.float32(1.0) + (steps[0, j, h] + steps[1, j, h]) / STALE_STEPS)
+                    late = np.float32(steps[0, j, h] + steps[1, j, h])
+                    rate /= np.sqrt(np.float32(1.0) + late / STALE_STEPS)
                     steps[1, j, h] += 1
                 for f in places_of(h, k):
                     titles.inp[j, f] += rate * signals.gradient[i, f]

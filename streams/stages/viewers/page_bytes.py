@@ -29,6 +29,7 @@ from online_models.page.layout import Pages
 from online_models.page.messages import messages
 from online_models.page.shelf_kinds import KINDS, REASONS
 from online_models.tables.codes import EXPLORE, NO_SHELF
+from online_models.tables.growing import grown
 from online_models.tables.layout import I4, I8, U1
 from online_models.tables.titles import TitleTable
 from schemas.fields import MAX_TIME_MS
@@ -153,7 +154,7 @@ class PageEncoder:
         self._ttl_ms = ttl_ms
         self._buffer: U1 = np.zeros(0, np.uint8)
         self._names: U1 = np.zeros(STRIDE, np.uint8)
-        self._longest = 0
+        self._used, self._seen, self._longest = 0, 0, 0
         self._span: I8 = np.zeros((0, 2), np.int64)
         self._nameless: list[int] = []
         self._heads, self._tails = ShelfFragments(), FragmentStore(_TAILS)
@@ -353,10 +354,9 @@ class PageEncoder:
 
     def _add_titles(self) -> None:
         """Encode the fragments of titles that are new, or that have got a name."""
-        ids, have, want = self._titles.ids, self._span.shape[0], len(self._titles)
-        waiting = [*self._nameless, *range(have, want)]
-        if want > have:
-            self._span = np.concatenate((self._span, np.zeros((want - have, 2), np.int64)))
+        ids, have, self._seen = self._titles.ids, self._seen, len(self._titles)
+        waiting = [*self._nameless, *range(have, self._seen)]
+        self._span = grown(self._span, self._seen)
         # Before `named`: names come from another thread, and no title may miss both lists
         self._nameless = [row for row in waiting if not ids[row]]
         named = [row for row in waiting if ids[row]]
@@ -364,10 +364,11 @@ class PageEncoder:
             return
         texts = [b'{"title_id":%b,"score":' % msgspec.json.encode(ids[row]) for row in named]
         self._longest = max(self._longest, *map(len, texts))
-        ends = np.cumsum([self._names.size - STRIDE, *map(len, texts)])
+        ends = np.cumsum([self._used, *map(len, texts)])
         self._span[named] = np.column_stack((ends[:-1], ends[1:]))
-        more = np.frombuffer(b"".join(texts) + bytes(STRIDE), np.uint8)
-        self._names = np.concatenate((self._names[:-STRIDE], more))
+        self._names = grown(self._names, int(ends[-1]) + STRIDE)
+        self._names[self._used : ends[-1]] = np.frombuffer(b"".join(texts), np.uint8)
+        self._used = int(ends[-1])
 
 
 def _as_json(texts: Sequence[str]) -> tuple[bytes, I8]:
