@@ -273,11 +273,14 @@ class TitleTable:
 
     def reserve_pairs(self, pairs: int) -> None:
         """Make room for the neighbours that so many pairs of titles bring, at most."""
-        a = self.arrays
-        self.reserve_neighbours(most_places(2 * pairs, len(self), a.pool.size - 2))
+        with self._lock:  # as for every growth: another thread may name titles
+            self.reserve_neighbours(most_places(2 * pairs, len(self), self.arrays.pool.size - 2))
 
     def reserve_neighbours(self, places: int) -> None:
-        """Make room in the pool for so many places of neighbours; free ones go where they became many."""
+        """Make room in the pool for so many places of neighbours; the caller holds the lock.
+
+        Free places go where they became many.
+        """
         a, (used, free) = self.arrays, self.arrays.pool[[0, -1]].tolist()
         if used + places > a.nbr.size or free > FREE_SHARE * used + START_PLACES:
             size = (used - free + max((used - free) // 2, 2 * places),)
