@@ -45,7 +45,7 @@ from numpy.typing import NDArray
 from online_models.config import ModelConfig
 from online_models.errors import ConfigMismatchError, RowVersionError
 
-__all__ = ["Fields", "FieldsOf", "RowVersions", "Upgrade"]
+__all__ = ["Fields", "FieldsOf", "RowVersions", "Upgrade", "with_fields_of"]
 
 Fields = list[tuple[Any, ...]]
 """Fields of a row's fixed part, as :class:`numpy.dtype` takes them; the first is ``version``."""
@@ -165,11 +165,9 @@ class RowVersions:
         """Return rows upgraded by one version: common fields copied, new ones filled in."""
         dtype, after = self._dtype(version, config), self._dtype(version + 1, config)
         old: NDArray[np.void] = np.frombuffer(b"".join(row[: dtype.itemsize] for row in rows), dtype)
-        new = np.zeros(old.size, after)
+        new = with_fields_of(old, after)
         for name, value in self._versions[version].fill.items():
             new[name] = value
-        for name in set(dtype.names or ()) & set(after.names or ()):
-            new[name] = old[name]
         new["version"] = version + 1
         heads, size = new.tobytes(), after.itemsize
         return [
@@ -190,6 +188,14 @@ class RowVersions:
                 wanted = size + self._entry * entries
                 msg = f"{self.kind} has {len(row)} bytes, under this configuration it needs {wanted}"
                 raise ConfigMismatchError(msg)
+
+
+def with_fields_of(old: NDArray[np.void], after: np.dtype[Any]) -> NDArray[np.void]:
+    """Return rows with other fields: those that both have are copied, new ones are 0."""
+    new = np.zeros(old.size, after)
+    for name in set(old.dtype.names or ()) & set(after.names or ()):
+        new[name] = old[name]
+    return new
 
 
 @cache

@@ -22,7 +22,7 @@ from online_models.tables.feedback_layout import (
     STATED_TAGS,
 )
 from online_models.tables.layout import I8, RING
-from online_models.tables.row_versions import Fields, RowVersions
+from online_models.tables.row_versions import Fields, RowVersions, with_fields_of
 
 __all__ = ["NEIGHBOUR", "TITLE_ROWS", "VIEWER_ROWS", "PackedTitles"]
 
@@ -87,24 +87,7 @@ VIEWER_ROWS = (
 """A viewer's packed row: these fields, little-endian, then the keys of known titles, oldest first."""
 
 
-def _title_1(config: ModelConfig) -> Fields:
-    h, n = len(config.factorization.horizons), config.cowatch.neighbours
-    return [
-        ("version", "<u4"),
-        ("bias", "<f4"),
-        ("acc", "<f4", (2 + h,)),
-        ("watches", "<f8"),
-        ("trend", "<f8", (3,)),
-        ("trend_at", "<i8"),
-        ("counts", "<i8", (3,)),
-        ("out", "<f4", (config.width,)),
-        ("inp", "<f4", (config.input_width,)),
-        ("nbr", "<u8", (n,)),
-        ("nbr_w", "<f4", (n,)),
-    ]
-
-
-def _title_2(config: ModelConfig) -> Fields:
+def _title_head(config: ModelConfig) -> Fields:
     h = len(config.factorization.horizons)
     return [
         ("version", "<u4"),
@@ -116,9 +99,16 @@ def _title_2(config: ModelConfig) -> Fields:
         ("counts", "<i8", (3,)),
         ("out", "<f4", (config.width,)),
         ("inp", "<f4", (config.input_width,)),
-        ("sets", "<i4"),
-        ("neighbours", "<i4"),
     ]
+
+
+def _title_1(config: ModelConfig) -> Fields:
+    n = config.cowatch.neighbours
+    return [*_title_head(config), ("nbr", "<u8", (n,)), ("nbr_w", "<f4", (n,))]
+
+
+def _title_2(config: ModelConfig) -> Fields:
+    return [*_title_head(config), ("sets", "<i4"), ("neighbours", "<i4")]
 
 
 NEIGHBOUR = np.dtype([("key", "<u8"), ("weight", "<f4")])
@@ -167,9 +157,7 @@ class PackedTitles(NamedTuple):
 def _without_empty_places(rows: Sequence[bytes], config: ModelConfig) -> list[bytes]:
     """Upgrade titles' rows that have all places of neighbours, the empty ones included."""
     old: NDArray[np.void] = np.frombuffer(b"".join(rows), np.dtype(_title_1(config)))
-    new = np.zeros(old.size, np.dtype(_title_2(config)))
-    for name in set(old.dtype.names or ()) & set(new.dtype.names or ()):
-        new[name] = old[name]
+    new = with_fields_of(old, np.dtype(_title_2(config)))
     held = old["nbr"] != 0
     new["version"], new["sets"], new["neighbours"] = 2, held.shape[1] // WAYS, held.sum(axis=1)
     pairs = np.empty(int(held.sum()), NEIGHBOUR)
