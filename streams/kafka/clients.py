@@ -37,6 +37,7 @@ from confluent_kafka.admin import (
     ConfigResource,
     NewPartitions,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -56,6 +57,7 @@ __all__ = [
     "Message",
     "NewPartitions",
     "NewTopic",
+    "OffsetSpec",
     "Producer",
     "ResourceType",
     "TopicCollection",

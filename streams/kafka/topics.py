@@ -23,8 +23,10 @@ from streams.kafka.clients import (
     KafkaError,
     KafkaException,
     NewTopic,
+    OffsetSpec,
     ResourceType,
     TopicCollection,
+    TopicPartition,
     admin,
     producer,
     unreachable,
@@ -39,6 +41,7 @@ __all__ = [
     "Difference",
     "TopicAdmin",
     "TopicInfo",
+    "await_leaders",
     "delete_retention_s",
     "describe_topics",
     "is_embedded",
@@ -212,22 +215,35 @@ class TopicAdmin:
 
 
 def await_leaders(client: Admin, names: Iterable[str], timeout_s: float = TIMEOUT_S) -> None:
-    """Wait until every partition of some topics has a leader, at most ``timeout_s`` seconds.
+    """Wait until every partition of some topics has a leader that serves it, at most ``timeout_s`` seconds.
 
     The controller confirms a new topic before the brokers know it: who starts a worker right after
-    ``nearline topics apply`` would be told that a topic does not exist.
+    ``nearline topics apply`` would be told that a topic does not exist. A broker then shows itself as the
+    leader before it takes records. A producer's first request that comes in between is refused, its second
+    is not, and the first one's repetition is out of order: its records are lost, which an idempotent
+    producer does not prevent (KAFKA-15591). So each leader is asked where its partitions end.
     """
     missing, end = set(names), time.monotonic() + timeout_s
     while missing and time.monotonic() < end:
         found = client.list_topics(timeout=timeout_s).topics
-        missing -= {name for name in missing if name in found and _is_led(found[name])}
+        missing -= _served(client, {name: found[name] for name in missing if name in found})
         if missing:
             time.sleep(POLL_S)
 
 
-def _is_led(topic: Any) -> bool:  # noqa: ANN401 - the driver does not name this type in public
-    """Return whether a topic in the metadata has partitions, and each of them a leader."""
-    return bool(topic.partitions) and all(part.leader >= 0 for part in topic.partitions.values())
+def _served(client: Admin, topics: Mapping[str, Any]) -> set[str]:
+    """Return those of some topics in the metadata whose partitions all have a leader that answers."""
+    led = {
+        name
+        for name, topic in topics.items()
+        if topic.partitions and all(part.leader >= 0 for part in topic.partitions.values())
+    }
+    places = [TopicPartition(name, number) for name in led for number in topics[name].partitions]
+    if not places:
+        return set()
+    end = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    answers = client.list_offsets(dict.fromkeys(places, end), request_timeout=TIMEOUT_S)
+    return led - {place.topic for place, future in answers.items() if future.exception()}
 
 
 def is_embedded(metadata: Any) -> bool:  # noqa: ANN401 - the driver does not name this type in public

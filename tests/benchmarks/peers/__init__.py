@@ -9,6 +9,7 @@ from typing import Any
 from schemas import topics
 from streams.config.settings import Settings, child_environment
 from streams.kafka.clients import NewTopic, admin
+from streams.kafka.topics import await_leaders
 from streams.ops.runs.worker_process import make_topics
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import produce
@@ -62,6 +63,7 @@ def _create(settings: Settings, *names: str) -> None:
     client = admin(settings)
     for future in client.create_topics([NewTopic(name, PARTITIONS) for name in names]).values():
         future.result(30)
+    await_leaders(client, names)
 
 
 def _run(bench: Bench, settings: Settings, name: str, python: Path) -> Figures:
