@@ -220,6 +220,13 @@ class StatedPreferences:
             share = np.float32(EVIDENCE / (EVIDENCE + viewers.positives[slot]))
             rows[q] += share * self.lift(viewers.stated_tags[slot], rows.shape[1])
 
+    def add_some_to(self, rows: F4, titles: I4, size: int, viewers: Viewers, slots: I4) -> None:
+        """Add the lifts of some of the first ``size`` titles to score rows that begin with these titles."""
+        for q in np.flatnonzero(viewers.stated_tags[slots, 0]).tolist():
+            slot = slots[q]
+            share = np.float32(EVIDENCE / (EVIDENCE + viewers.positives[slot]))
+            rows[q, : titles.size] += share * self.lift(viewers.stated_tags[slot], size)[titles]
+
     def lifted(self, viewers: Viewers, slot: int, titles: I4) -> NDArray[np.bool_]:
         """Return whether each title has a tag that the viewer stated: [titles]."""
         size = int(titles.max(initial=-1)) + 1

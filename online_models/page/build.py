@@ -1,285 +1,36 @@
-"""Builds pages: finish the scores of each viewer, add candidate shelves, arrange them, give reasons.
+"""Builds pages: of all titles, or of the part of a very large catalog that may be on them.
 
 A viewer's blended score row is computed once, as for a list (`online_models.ranking.scorer`); every shelf
-is a selection out of it (`online_models.page.candidates`).
+is a selection out of it (`online_models.page.assembly`).
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from online_models.jit import jit, jit_no_alloc
-from online_models.page.alerts import find_alerts
-from online_models.page.calibration import GENRES, genre_shares, mix_genres
-from online_models.page.candidates import (
-    KnownScores,
-    add_because_you,
-    add_continue_watching,
-    add_explore,
-    add_hidden_gems,
-    add_my_list,
-    add_pins,
-    add_pool,
-    add_trending,
-    add_watch_again,
-    save_known_scores,
-)
+from online_models.page import catalog_part
+from online_models.page.assembly import build_pages, build_scratch
 from online_models.page.catalog_index import CatalogIndex
+from online_models.page.catalog_part import CatalogPart, can_have_part
 from online_models.page.config import PageConfig
 from online_models.page.headings import PageDecoder
-from online_models.page.layout import MOST_ARGUMENTS, CatalogIndexArrays, Pages, PageSpec, Pools
+from online_models.page.layout import MOST_ARGUMENTS, Batch, Pages
 from online_models.page.messages import messages
-from online_models.page.order import arrange
-from online_models.page.reasons import CauseScratch, average, find_causes, give_reasons, new_causes, save_own
-from online_models.page.scratch import CandidateShelves, begin_shelf, end_shelf, new_scratch
-from online_models.page.selection import select_top
-from online_models.page.tag_shelves import add_tag_shelves, order_categories
-from online_models.passed_by_pointer import PassedByPointer
-from online_models.ranking.exploration import deal
-from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
-from online_models.ranking.tag_places import VoteScratch, apply_votes, vote_scratch
-from online_models.ranking.tag_table import TagTable
-from online_models.ranking.tag_votes import count_votes
-from online_models.ranking.viewer_side import ViewerSide
-from online_models.tables.codes import NEW_RELEASES, NO_SHELF, TOP_PICKS
-from online_models.tables.feedback_layout import FINISHED_TITLES, INTERACTIONS
-from online_models.tables.history import (
-    mark_known,
-    recent_items,
-    recent_likes,
-    session_items_at,
-    streak_items_at,
+from online_models.page.reasons import (
+    SAMPLE,
+    average,
 )
+from online_models.ranking.lists import BLOCK, Prepared
+from online_models.ranking.viewer_side import ViewerSide
+from online_models.tables.codes import NO_SHELF, TOP_PICKS
 from online_models.tables.layout import (
     F4,
     F8,
     I4,
-    CoWatchScratch,
     Lists,
-    Params,
-    Shared,
-    Titles,
-    Viewers,
 )
-from online_models.tables.working_memory import kept_by_thread
 from schemas.pages import Row
 
-__all__ = ["blank_pages", "build", "build_pages", "page_of", "pages_of_lists"]
-
-
-@jit
-def finish_scores(
-    titles: Titles,
-    viewers: Viewers,
-    params: Params,
-    v: int,
-    shared: Shared,
-    group: int,
-    now: int,
-    work: CoWatchScratch,
-    tags: TagTable,
-    votes: VoteScratch,
-    hidden: F4,
-    row: F4,
-) -> int:
-    """Turn the factorization's part of a score row into the blend, known titles included.
-
-    ``hidden`` [T] is 0 between viewers. Returns the number of likes in the history.
-    """
-    depth, n = (
-        recent_items(viewers, params, v, work.history),
-        max(1, shared.candidates[group] - viewers.known[v]),
-    )
-    hide_known(viewers, v, hidden)
-    if params.seeds > 0:
-        fresh, streak = session_items_at(viewers, params, v, now), streak_items_at(viewers, params, v, now)
-        weights, backoff = shared.weights[group], shared.backoff
-        add_cowatch(titles, params, work, depth, fresh, streak, n, weights, backoff, hidden, row)
-        if params.rejection > 0:
-            subtract_rejected(titles, viewers, params, v, now, n, work, row)
-    dense = shared.dense[group]
-    for t in range(row.size):
-        row[t] += dense[t]
-    if count_votes(viewers, params, v, now, tags, votes.votes):
-        apply_votes(params, tags, hidden, row, votes)
-    mark_known(viewers, v, hidden, 0.0)
-    return int(recent_likes(viewers, v, work.history))
-
-
-@jit
-def add_top_picks(
-    index: CatalogIndexArrays,
-    spec: PageSpec,
-    history: I4,
-    depth: int,
-    row: F4,
-    share: F8,
-    shelves: CandidateShelves,
-) -> float:
-    """Add top picks, their genres calibrated and varied; return the best score, -inf for none."""
-    c = begin_shelf(shelves, TOP_PICKS, -1)
-    tags = shelves.tags
-    select_top(row, shelves.selection, shelves.title[c], shelves.score[c], tags.left, tags.high)
-    best = shelves.score[c, 0]
-    end_shelf(shelves, c, row, best, 1)
-    calibration = spec.calibration
-    if shelves.size[0] > c and calibration > 0 and genre_shares(index, history, depth, share) == 0:
-        calibration = 0.0
-    if shelves.size[0] > c and (calibration > 0 or spec.variety > 0):
-        mix_genres(
-            index,
-            share,
-            calibration,
-            spec.variety,
-            spec.length,
-            shelves.title[c],
-            shelves.score[c],
-            shelves.relevance[c],
-        )
-    return float(best)
-
-
-@jit_no_alloc
-def add_discovery_shelves(
-    titles: Titles,
-    viewers: Viewers,
-    index: CatalogIndexArrays,
-    pools: Pools,
-    spec: PageSpec,
-    v: int,
-    known: KnownScores,
-    history: I4,
-    depth: int,
-    stated: I4,
-    segments: I4,
-    row: F4,
-    best: float,
-    shelves: CandidateShelves,
-) -> int:
-    """Add the shelves of unknown titles; return how many titles the explore shelf was drawn from."""
-    add_because_you(titles, viewers, spec, v, known, row, best, shelves)
-    add_trending(shelves, pools, segments, row, best, spec.least)
-    add_pool(shelves, NEW_RELEASES, pools.new_releases, row, best, 1)
-    if depth > 0 or stated[0] >= 0:
-        add_tag_shelves(index, spec, history, depth, stated, row, best, shelves)
-    if depth > 0:
-        add_hidden_gems(shelves, index.hidden_gems, row, best, spec.least)
-    return add_explore(viewers, spec, v, row, best, shelves) if spec.explore else 0
-
-
-class BuildScratch(PassedByPointer):
-    """Working memory of a block of viewers."""
-
-    work: CoWatchScratch
-    votes: VoteScratch
-    shelves: CandidateShelves
-    causes: CauseScratch
-
-
-def build_scratch(
-    params: Params, index: CatalogIndexArrays, spec: PageSpec, tags: TagTable, size: int
-) -> BuildScratch:
-    """Return working memory for viewers of ``size`` titles."""
-    shelves = new_scratch(size, index.tag_share.size, index.categories.size, 2 * spec.length)
-    return _build_scratch(sparse_scratch(params.history, size), vote_scratch(tags), shelves, new_causes(size))
-
-
-_build_scratch = kept_by_thread(BuildScratch)
-
-
-@jit_no_alloc
-def begin_block(memory: BuildScratch) -> None:
-    """Clear what one block leaves to the next: its stamps begin at 1."""
-    memory.causes.stamp[:] = 0
-    memory.shelves.seen[:] = 0
-
-
-@jit
-def build_pages(
-    titles: Titles,
-    viewers: Viewers,
-    params: Params,
-    spec: PageSpec,
-    index: CatalogIndexArrays,
-    pools: Pools,
-    slots: I4,
-    stated: I4,
-    segments: I4,
-    rows: F4,
-    shared: Shared,
-    now: int,
-    tags: TagTable,
-    memory: BuildScratch,
-    pages: Pages,
-) -> None:
-    """Turn the score rows [n, T] of a block of viewers (from the GEMM) into pages.
-
-    ``stated`` [n, STATED_TAGS] are tags, ``segments`` [n, SEGMENTS] segments of the pools; -1: none.
-    ``q + 1`` is the stamp of the viewer in arrays that are not cleared between viewers.
-    """
-    work, votes, shelves, causes = memory.work, memory.votes, memory.shelves, memory.causes
-    begin_block(memory)
-    hidden, share = np.zeros(rows.shape[1], np.float32), np.zeros(GENRES)
-    deal(titles, spec.seed, spec.day, shelves.day_number)
-    known = KnownScores(np.empty(INTERACTIONS, np.float32), np.empty(FINISHED_TITLES, np.float32))
-    everybody = np.full(shared.dense.shape[0], np.nan)
-    for q in range(slots.size):
-        v, row, group = slots[q], rows[q], shared.group[q]
-        if np.isnan(everybody[group]):
-            everybody[group] = average(shared.dense[group])
-        taste = save_own(row, causes.own)
-        depth = finish_scores(titles, viewers, params, v, shared, group, now, work, tags, votes, hidden, row)
-        save_known_scores(viewers, v, row, known)
-        hide_known(viewers, v, row)
-        shelves.size[0] = shelves.tags.strong_count[0] = 0
-        drawn = 0
-        best = add_top_picks(index, spec, work.history, depth, row, share, shelves)
-        add_pins(shared.pins[group], spec, row, best, q + 1, shelves)
-        add_continue_watching(viewers, params, spec, index.next_episode, v, now, known, row, q + 1, shelves)
-        add_watch_again(viewers, spec, v, now, known, q + 1, shelves)
-        if best > -np.inf:
-            add_my_list(viewers, spec, v, row, best, q + 1, shelves)
-            drawn = add_discovery_shelves(
-                titles,
-                viewers,
-                index,
-                pools,
-                spec,
-                v,
-                known,
-                work.history,
-                depth,
-                stated[q],
-                segments[q],
-                row,
-                best,
-                shelves,
-            )
-        order_categories(index, spec, work.history, depth, stated[q], row, shelves, pages, q)
-        liked = min(depth, params.seeds)
-        deserves = viewers.positives[v] >= spec.alert_likes
-        if shelves.tags.strong_count[0] == 0:
-            shelves.tags.tagged[0] = 0
-        tagged, left = shelves.tags.tagged[0], shelves.tags.left
-        if deserves and find_alerts(spec, pools.alertable, causes.own, row, left, tagged, pages, q) > 0:
-            explain(titles, work.history, liked, pages.alert[q], pages.alert_reason[q])
-        arrange(index, spec, shelves, q + 1, row, drawn, pages, q)
-        find_causes(titles, params, work.history, liked, q + 1, pages, q, causes)
-        give_reasons(
-            index,
-            pools,
-            segments[q],
-            stated[q],
-            viewers,
-            v,
-            liked,
-            row,
-            shared.dense[group],
-            (taste, everybody[group]),
-            causes,
-            q + 1,
-            shelves,
-            pages,
-            q,
-        )
+__all__ = ["blank_pages", "build", "page_of", "pages_of_lists"]
 
 
 def blank_pages(n: int, rows: int, length: int, categories: int = 0, alerts: int = 0) -> Pages:
@@ -364,26 +115,93 @@ def build(
         spec = spec.replace(prior=spec.prior * side.shelf_value)
     arrays, (pools, segments) = index.arrays(), index.pools(side.viewers.arrays, slots, now_ms)
     stated = index.stated_tags(side.viewers.arrays.stated_tags[slots])
-    for a, b, rows, shared in side.ranker.blocks(slots, now_ms):
-        tags = side.ranker.tagged.table()
+    batch = Batch(slots, stated, segments, arrays, pools, spec, now_ms)
+    prepared, whole = side.ranker.prepare(slots, now_ms), np.arange(slots.size, dtype=np.int32)
+    if arrays.series.size >= catalog_part.LARGE:
+        in_part = can_have_part(side, index, arrays, prepared)
+        whole, some = _places(~in_part), _places(in_part)
+        for a in range(0, some.size, BLOCK):
+            few = some[a : a + BLOCK]
+            _put(out, few, build_from_part(side, index, batch.of(few), prepared.of(few), out.part(few)))
+    if whole.size == slots.size:
+        build_from_all(side, batch, prepared, out)
+    elif whole.size:
+        made = out.part(whole)
+        build_from_all(side, batch.of(whole), prepared.of(whole), made)
+        _put(out, whole, made)
+    return out
+
+
+def _places(marked: NDArray[np.bool_]) -> I4:
+    return np.flatnonzero(marked).astype(np.int32)
+
+
+def _put(out: Pages, some: I4, made: Pages) -> None:
+    """Write the pages of some of the viewers."""
+    for name, column in out.as_dict().items():
+        column[some] = getattr(made, name)
+
+
+def build_from_all(side: ViewerSide, batch: Batch, prepared: Prepared, out: Pages) -> None:
+    """Build pages from the scores of all titles, block by block."""
+    tags = side.ranker.tagged.table()
+    for a, b, rows, shared in side.ranker.blocks(batch.slots, batch.now_ms, prepared):
         build_pages(
             side.titles.arrays,
             side.viewers.arrays,
             side.params,
-            spec,
-            arrays,
-            pools,
-            slots[a:b],
-            stated[a:b],
-            segments[a:b],
+            batch.spec,
+            batch.arrays,
+            batch.pools,
+            batch.slots[a:b],
+            batch.stated[a:b],
+            batch.segments[a:b],
             rows,
             shared,
-            now_ms,
+            np.full((b - a, 2), np.nan),
+            batch.now_ms,
             tags,
-            build_scratch(side.params, arrays, spec, tags, rows.shape[1]),
+            build_scratch(side.params, batch.arrays, batch.spec, tags, rows.shape[1]),
             out.part(slice(a, b)),
         )
-    return out
+
+
+def averages_of(vectors: F4, prepared: Prepared) -> F8:
+    """Return for each viewer [n, 2] the averages of the products with vectors, and of the shared scores."""
+    size = prepared.shared.dense.shape[1]
+    mean = vectors[: size : max(size // SAMPLE, 1)].mean(axis=0)
+    groups, group = np.unique(prepared.shared.group, return_inverse=True)
+    shared = np.array([average(prepared.shared.dense[g]) for g in groups.tolist()])
+    return np.stack((prepared.x @ mean, shared[group]), axis=1).astype(np.float64)
+
+
+def build_from_part(
+    side: ViewerSide, index: CatalogIndex, batch: Batch, prepared: Prepared, out: Pages
+) -> Pages:
+    """Build pages from the scores of the titles that may be on them."""
+    n, spec = batch.slots.size, batch.spec
+    part = CatalogPart.of(side, index, batch, prepared, 2 * spec.length)
+    build_pages(
+        part.titles,
+        part.viewers,
+        side.params,
+        spec,
+        part.arrays,
+        part.pools,
+        np.arange(n, dtype=np.int32),
+        batch.stated,
+        batch.segments,
+        part.rows,
+        part.shared,
+        averages_of(side.titles.arrays.out, prepared),
+        batch.now_ms,
+        part.tags,
+        build_scratch(side.params, part.arrays, spec, part.tags, part.rows.shape[1]),
+        out,
+    )
+    remaining = prepared.shared.candidates[prepared.shared.group] - side.viewers.arrays.known[batch.slots]
+    out.candidates[:] = np.where(out.candidates > 0, np.maximum(remaining, out.candidates), 0)
+    return part.give_back(out)
 
 
 def page_of(

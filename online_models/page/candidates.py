@@ -412,12 +412,12 @@ def draw(lot: U4, mine: Int, left: U8, n: int, most: int, out: U8) -> int:
 
 @jit_no_alloc
 def add_explore(
-    viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, shelves: CandidateShelves
+    viewers: Viewers, drawn: I4, spec: PageSpec, v: int, row: F4, best: float, shelves: CandidateShelves
 ) -> int:
     """Add titles drawn from all remaining titles, each as likely; return how many remain.
 
     The draw depends on seed, day, viewer and title: it is stable for a day, and independent of the order
-    of rows.
+    of rows. Where titles have been ``drawn`` for the viewer already, all that remain of them are added.
     """
     c, scratch, left, both = (
         begin_shelf(shelves, EXPLORE, -1),
@@ -427,8 +427,14 @@ def add_explore(
     )
     n: int = count_common(left, left)
     mine = np.uint32(mix(viewers.key[v]) >> np.uint64(32))
-    draw(shelves.day_number, mine, left, n, shelves.title.shape[1], both)
-    m = list_common(both, left, scratch.title)
+    if drawn.size > 0:
+        m = 0
+        for t in drawn:
+            scratch.title[m] = t
+            m += 0 <= t < row.size and row[t] > -np.inf
+    else:
+        draw(shelves.day_number, mine, left, n, shelves.title.shape[1], both)
+        m = list_common(both, left, scratch.title)
     for k in range(m):
         scratch.key[k] = number(shelves.day_number[scratch.title[k]], mine)
     select_named(scratch.key, scratch.title, m, scratch, shelves.title[c], shelves.score[c])

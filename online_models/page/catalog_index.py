@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog
 from online_models.catalog.vocabulary import canonical_keys
-from online_models.jit import jit
+from online_models.jit import jit, jit_no_alloc
 from online_models.learners.cohorts import CohortTable
 from online_models.page.config import PageConfig
 from online_models.page.layout import SEGMENTS, WORD, CatalogIndexArrays, Pools
+from online_models.page.most_watched import MostWatched, most_watched
+from online_models.page.selection import ONE
 from online_models.page.shelf_kinds import CATEGORIES, TAG_KINDS
+from online_models.ranking.exploration import deal
 from online_models.ranking.segment_boost import MIN_WATCHES, SegmentBoost
 from online_models.tables.layout import DAY_MS, F4, F8, I4, I8, U1, U8, Titles, Viewers
 from online_models.tables.titles import TitleTable
@@ -141,6 +144,10 @@ NAMELESS = 255
 GENRES = 64
 """Genres that have a bit, the first ones."""
 CATEGORY_NUMBERS = [TAG_KINDS.index(kind) for kind in CATEGORIES]
+MANY = 100_000
+"""Titles from which what is trending and new is kept: of a million it takes 8 ms."""
+KEPT_MS = 1_000
+"""Time for which it is kept, ms: the shortest half-life of trending is an hour, titles are new for days."""
 LEAST_HEAT = 1e-9
 """Minimum decayed count of a trending title: a watch thirty half-lives ago."""
 
@@ -176,6 +183,9 @@ class CatalogIndex:
         self.titles, self.catalog, self.config = titles, catalog, config
         self.segments = segments or ViewerSegments(titles)
         self._cached: tuple[tuple[int, int, int], CatalogIndexArrays, I8] | None = None
+        self._moment: tuple[I8, int, tuple[I4, F4, I4, I4]] | None = None
+        self._dealt: tuple[tuple[int, int], I4] | None = None
+        self._most_watched: tuple[CatalogIndexArrays, MostWatched] | None = None
         self._keys: dict[int, int] = {}
         self._numbered = (0, 0)
 
@@ -188,6 +198,23 @@ class CatalogIndex:
         """Return the index for the kernels, built again if it is out of date."""
         return self._current()[0]
 
+    def most_watched(self, arrays: CatalogIndexArrays) -> MostWatched:
+        """Return the titles of an index that are watched most, found once."""
+        found = self._most_watched
+        if found is None or found[0] is not arrays:
+            found = self._most_watched = arrays, most_watched(arrays)
+        return found[1]
+
+    def dealt(self, day: int) -> I4:
+        """Return all titles in the random order of a day (`ranking.exploration.deal`), dealt once."""
+        arrays, state = self.titles.arrays, (len(self.titles), day)
+        found = self._dealt
+        if found is None or found[0] != state:
+            lot = np.empty(min(state[0], arrays.key.size), np.uint32)
+            deal(arrays, self.titles.seed, day, lot)
+            found = self._dealt = state, np.argsort(lot, kind="stable").astype(np.int32)
+        return found[1]
+
     def pools(self, viewers: Viewers, slots: I4, now_ms: int) -> tuple[Pools, I4]:
         """Return the trending and new titles of a moment, and what the viewers' segments watch.
 
@@ -196,13 +223,26 @@ class CatalogIndex:
         pools, segments
             Pools; [n, SEGMENTS] numbers of each viewer's segments in the pools, -1 for none.
         """
-        _, since = self._current()
-        a = self.titles.arrays
-        trending, heat = self._trending(a, min(len(self.titles), a.bias.size), now_ms)
-        new_releases = self._newer(since, now_ms, self.config.new_release_days)
-        alertable = self._newer(since, now_ms, self.config.alert_days if self.config.alerts else 0.0)
+        moment = self._moment_of(now_ms)
         pools, mine = self.segments.of(viewers, slots, now_ms, self.config.segment_watches)
-        return Pools(trending, heat, new_releases, alertable, *pools), mine
+        return Pools(*moment, *pools, np.empty((slots.size, 0), np.int32)), mine
+
+    def _moment_of(self, now_ms: int) -> tuple[I4, F4, I4, I4]:
+        """Return trending titles and their heat, new titles, and those new enough for an alert.
+
+        They are passes over all titles; those of a catalog of ``MANY`` are kept for ``KEPT_MS``.
+        """
+        (_, since), kept = self._current(), self._moment
+        if kept is not None and kept[0] is since and 0 <= now_ms - kept[1] < KEPT_MS:
+            return kept[2]
+        a, alert_days = self.titles.arrays, self.config.alert_days if self.config.alerts else 0.0
+        found = (
+            *self._trending(a, min(len(self.titles), a.bias.size), now_ms),
+            self._newer(since, now_ms, self.config.new_release_days),
+            self._newer(since, now_ms, alert_days),
+        )
+        self._moment = (since, now_ms, found) if since.size >= MANY else None
+        return found
 
     @staticmethod
     def _newer(since: I8, now_ms: int, days: float) -> I4:
@@ -258,6 +298,7 @@ class CatalogIndex:
             tag_share=of_each / max(total, 1e-30),
             watches=watches,
             total_watches=total,
+            mean_watches=total / max(watches.size, 1),
             hidden_gems=_rare(watches, self.config.rare),
         )
 
@@ -270,7 +311,7 @@ class CatalogIndex:
         np.cumsum(np.bincount(ids, minlength=len(names)), out=first[1:])
         kind = _kinds(names)
         having = row[np.argsort(ids, kind="stable")]
-        common, bits = _bits(first, having, size)
+        common, bits = bits_of(first, having, size)
         return CatalogIndexArrays(
             tag_start=indptr,
             tag=ids,
@@ -285,6 +326,7 @@ class CatalogIndex:
             next_episode=self.catalog.facts.next_episodes(size),
             watches=np.zeros(size),
             total_watches=0.0,
+            mean_watches=0.0,
             hidden_gems=np.zeros(size, np.float32),
             categories=np.flatnonzero(np.isin(kind, CATEGORY_NUMBERS) & (first[1:] > first[:-1])).astype(
                 np.int32
@@ -308,12 +350,12 @@ def _kinds(names: list[str]) -> U1:
     return np.array([numbers.get(name.split(":", 1)[0], NAMELESS) for name in names], np.uint8)
 
 
-def _bits(first: I4, having: I4, size: int) -> tuple[I4, U8]:
+def bits_of(first: I4, having: I4, size: int) -> tuple[I4, U8]:
     """Return bit sets of frequent tags, and the bit set of each tag: those that take less space as bits.
 
     Examples
     --------
-    >>> where, bits = _bits(np.array([0, 5, 6], np.int32), np.array([0, 2, 3, 4, 65, 1], np.int32), 66)
+    >>> where, bits = bits_of(np.array([0, 5, 6], np.int32), np.array([0, 2, 3, 4, 65, 1], np.int32), 66)
     >>> where.tolist(), [hex(word) for word in bits[0].tolist()]
     ([0, -1], ['0x1d', '0x2'])
     """
@@ -321,11 +363,16 @@ def _bits(first: I4, having: I4, size: int) -> tuple[I4, U8]:
     many = np.flatnonzero(np.diff(first) * having.itemsize > words * 8)
     where, bits = np.full(first.size - 1, -1, np.int32), np.zeros((many.size, words), np.uint64)
     where[many] = np.arange(many.size)
-    for b, tag in enumerate(many.tolist()):
-        there = np.zeros(size, np.bool_)
-        there[having[first[tag] : first[tag + 1]]] = True
-        bits[b] = _as_bits(there)
+    _set_bits(first, having, where, bits)
     return where, bits
+
+
+@jit_no_alloc
+def _set_bits(first: I4, having: I4, where: I4, bits: U8) -> None:
+    for g in range(where.size):
+        if where[g] >= 0:
+            for a in range(first[g], first[g + 1]):
+                bits[where[g], having[a] // WORD] |= ONE << np.uint64(having[a] % WORD)
 
 
 def _genres(names: list[str], row: I4, ids: I4, size: int) -> U8:
@@ -343,9 +390,3 @@ def _rare(watches: F8, share: float) -> F4:
     watched = watches[watches > 0]
     most = np.quantile(watched, share) if watched.size and share > 0 else 0.0
     return np.where((watches > 0) & (watches <= most), np.float32(0.0), np.float32(-np.inf))
-
-
-def _as_bits(there: NDArray[np.bool_]) -> U8:
-    """Return a set of titles as bits."""
-    out: U8 = np.packbits(np.pad(there, (0, -there.size % WORD)), bitorder="little").view(np.uint64)
-    return out

@@ -1,5 +1,7 @@
 """Arrays that the kernels of pages exchange: catalog index, pools, settings, and the finished pages."""
 
+from typing import NamedTuple
+
 from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.layout import F4, F8, I4, U1, U8
 
@@ -46,7 +48,9 @@ class CatalogIndexArrays(PassedByPointer):
     watches: F8
     """[S] watches of each title."""
     total_watches: float
-    """Sum of ``watches``."""
+    """Watches of all titles."""
+    mean_watches: float
+    """Watches of a title of the catalog on average."""
     hidden_gems: F4
     """[S] 0 for rarely watched titles, which most are of a long tail, and -inf for others."""
     categories: I4
@@ -72,6 +76,9 @@ class Pools(PassedByPointer):
     """Titles watched in the segments, end to end, the most watched of each first."""
     segment_heat: F4
     """Logarithm of each one's watches as a share of the segment's first."""
+    drawn: I4
+    """[n, E] titles that each viewer's explore shelf is chosen from, -1 where there are no more; without
+    columns it is chosen from all titles."""
 
 
 class PageSpec(PassedByPointer):
@@ -100,6 +107,30 @@ class PageSpec(PassedByPointer):
     alert_quantile: float
     prior: F8
     """[KINDS] factor of a shelf's value."""
+
+
+class Batch(NamedTuple):
+    """Viewers whose pages are made, and of what."""
+
+    slots: I4
+    """[n] their slots."""
+    stated: I4
+    """[n, STATED_TAGS] tags that they stated, -1 for none."""
+    segments: I4
+    """[n, SEGMENTS] their segments in the pools, -1 for none."""
+    arrays: CatalogIndexArrays
+    pools: Pools
+    spec: PageSpec
+    now_ms: int
+
+    def of(self, some: I4) -> "Batch":
+        """Return the same for some of the viewers."""
+        return self._replace(
+            slots=self.slots[some],
+            stated=self.stated[some],
+            segments=self.segments[some],
+            pools=self.pools.replace(drawn=self.pools.drawn[some]),
+        )
 
 
 class Pages(PassedByPointer):

@@ -200,7 +200,7 @@ def crowd_reason(index: CatalogIndexArrays, pools: Pools, segments: I4, t: int) 
         return COUNTRY
     if is_among(pools.trending, t):
         return TREND
-    above = t < index.watches.size and index.watches[t] * index.watches.size > index.total_watches
+    above = t < index.watches.size and index.watches[t] > index.mean_watches
     return POPULAR if above else TASTE
 
 

@@ -110,9 +110,8 @@ class CandidateShelves(PassedByPointer):
     selection: SelectionScratch
 
 
-@kept_by_thread
-def new_scratch(size: int, tags: int, categories: int, pool: int) -> CandidateShelves:
-    """Return the working memory of a block of viewers.
+def allocate_scratch(size: int, tags: int, categories: int, pool: int) -> CandidateShelves:
+    """Return new working memory for a block of viewers.
 
     Parameters
     ----------
@@ -174,6 +173,9 @@ def new_scratch(size: int, tags: int, categories: int, pool: int) -> CandidateSh
             rank=np.empty(PILES, np.int32),
         ),
     )
+
+
+new_scratch = kept_by_thread(allocate_scratch)
 
 
 @jit_inline

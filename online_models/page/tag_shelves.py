@@ -26,7 +26,7 @@ everybody's watches. A category with too few remaining titles is left out.
 
 import numpy as np
 
-from online_models.jit import jit_no_alloc
+from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.layout import (
     COMBINATIONS,
     MOST_ARGUMENTS,
@@ -71,6 +71,12 @@ def lift_of(mine: float, total: float, share: float) -> float:
     """Return the log-lift of a share, 0 for a tag that nobody watches."""
     expected = (total + PRIOR) * share
     return np.log((mine + PRIOR * share) / expected) if expected > 0 else 0.0
+
+
+@jit_inline
+def weight_of_stated(depth: int) -> float:
+    """Return the watches that stated tags count as beside so many."""
+    return SAID * SAID / (SAID + depth)
 
 
 @jit_no_alloc
@@ -257,9 +263,9 @@ def add_tag_shelves(
     shelves: CandidateShelves,
 ) -> None:
     """Add the shelves of the viewer's strongest combinations, from watches and stated tags."""
-    work, stated_weight = shelves.tags, SAID * SAID / (SAID + depth)
+    work, said = shelves.tags, weight_of_stated(depth)
     strong, mine, times = work.strong, work.sums[0], work.sums[1]
-    n, total = strong_tags(index, history, depth, stated, stated_weight, shelves, strong)
+    n, total = strong_tags(index, history, depth, stated, said, shelves, strong)
     work.strong_count[0] = n
     work.sums[:] = 0.0
     for k in range(n):
@@ -267,7 +273,7 @@ def add_tag_shelves(
         mark_tagged(index, strong[k], work.tagged[k])
         for s in range(stated.size):
             if stated[s] == strong[k]:  # stated for the tag alone, not for its combinations
-                mine[1 << k] += stated_weight
+                mine[1 << k] += said
                 times[1 << k] += SUPPORT
     w = 1.0
     for step in range(depth):
@@ -359,13 +365,13 @@ def order_categories(
     most, n, mine = pages.category.shape[1], 0, shelves.tag_weight
     if most == 0 or index.categories.size == 0:
         return
-    stated_weight = SAID * SAID / (SAID + depth)
-    total = add_watched(index, history, depth, stated, stated_weight, mine, 1)
+    said = weight_of_stated(depth)
+    total = add_watched(index, history, depth, stated, said, mine, 1)
     parts = shelves.category_share
     for k in range(parts.size):
         g = index.categories[k]
         parts[k] = min(1.0, (mine[g] + PRIOR * index.tag_share[g]) / (total + PRIOR))
-    add_watched(index, history, depth, stated, stated_weight, mine, 0)
+    add_watched(index, history, depth, stated, said, mine, 0)
     for _ in range(parts.size):
         k = int(np.argmax(parts))
         if n == most or parts[k] <= 0.0:

@@ -143,6 +143,15 @@ class ListRanker:
             self.explain_stated(slots, out.title, out.reason)
         return out
 
+    def shortlists(self, slots: I4, now_ms: int, n: int, prepared: Prepared) -> I4:
+        """Return the best titles [viewers, n] of those for whom few products do, -1 in all places of others.
+
+        The arguments are those of `rank` and the result of `prepare` for these viewers.
+        """
+        out = _blank(slots.size, n)
+        self._from_shortlists(_Request(slots, now_ms, 0.0), prepared, out)
+        return out.title
+
     def prepare(self, slots: I4, now_ms: int) -> Prepared:
         """Return the representations of viewers, and the scores that groups of them share."""
         titles = self._titles
@@ -175,7 +184,7 @@ class ListRanker:
         rows = self._buffer(min(BLOCK, slots.size), size)
         for a in range(0, slots.size if size > 0 else 0, BLOCK):
             b = min(a + BLOCK, slots.size)
-            block = _multiply(x[a:b], self._titles.arrays.out[:size], rows[: b - a])
+            block = multiply(x[a:b], self._titles.arrays.out[:size], rows[: b - a])
             if any_stated:
                 self.stated.add_to(block, self._viewers.arrays, slots[a:b])
             if self.further is not None:
@@ -269,7 +278,7 @@ def _blank(viewers: int, n: int) -> Lists:
     )
 
 
-def _multiply(x: F4, out: F4, rows: F4) -> F4:
+def multiply(x: F4, out: F4, rows: F4) -> F4:
     """Write the products of viewers [n, D] and titles [T, D] into ``rows`` [n, T], and return these."""
     if len(x) > FEW:
         return np.matmul(x, out.T, out=rows)

@@ -11,7 +11,7 @@ from online_models.jit import jit_no_alloc
 from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.layout import F4, I4, U8
 
-__all__ = ["GENRES", "TagTable", "TaggedTitles"]
+__all__ = ["GENRES", "TagTable", "TaggedTitles", "index_titles"]
 
 _Words: TypeAlias = tuple[NDArray[np.uint32], I4]
 """Sorted keys, and what each of them means."""
@@ -80,7 +80,7 @@ class TaggedTitles:
 
 
 @jit_no_alloc
-def _index_titles(indptr: I4, ids: I4, starts: I4, titles: I4) -> None:
+def index_titles(indptr: I4, ids: I4, starts: I4, titles: I4) -> None:
     """Write the titles with each tag: ``starts`` [G + 1] is zero, ``titles`` has the size of ``ids``."""
     last = starts.size - 1
     for a in range(ids.size):
@@ -107,7 +107,7 @@ def _table(indptr: I4, ids: I4, names: list[str], words: _Words, halves: _Words)
     rarity = (1.0 - share).astype(np.float32)
     ids = ids.astype(np.int32)
     starts, titles = np.zeros(len(names) + 1, np.int32), np.empty(ids.size, np.int32)
-    _index_titles(indptr, ids, starts, titles)
+    index_titles(indptr, ids, starts, titles)
     return TagTable(indptr, ids, rarity, genres, tag_of, *words, starts, titles, *halves)
 
 
