@@ -88,6 +88,7 @@ def rank_and_score() -> None:
     model.score("a")
     slots = np.arange(2, dtype=np.int32)
     pages = build(model.viewers, model.catalog_index, slots, 0, 3)
+    build(model.viewers, model.catalog_index, slots, 0, 3, large=0)
     encode_lists(model.viewers.rank(slots, 0, 3))
     model.viewers.viewers.arrays.stated_tags[0, 0] = 1  # a list from whole matrices, and one from few
     model.viewers.rank(slots, 0, 3, drawn=1.0)

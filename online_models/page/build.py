@@ -7,10 +7,9 @@ is a selection out of it (`online_models.page.assembly`).
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.page import catalog_part
 from online_models.page.assembly import build_pages, build_scratch
 from online_models.page.catalog_index import CatalogIndex
-from online_models.page.catalog_part import CatalogPart, can_have_part
+from online_models.page.catalog_part import LARGE, CatalogPart, can_have_part
 from online_models.page.config import PageConfig
 from online_models.page.headings import PageDecoder
 from online_models.page.layout import MOST_ARGUMENTS, Batch, Pages
@@ -83,6 +82,7 @@ def build(
     length: int,
     *,
     config: PageConfig | None = None,
+    large: int = LARGE,
 ) -> Pages:
     """Build the pages of viewers.
 
@@ -100,6 +100,8 @@ def build(
         Maximum number of titles of a shelf.
     config
         Settings, if not the default ones.
+    large
+        Titles from which pages are made of a part of them.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def build(
     stated = index.stated_tags(side.viewers.arrays.stated_tags[slots])
     batch = Batch(slots, stated, segments, arrays, pools, spec, now_ms)
     prepared, whole = side.ranker.prepare(slots, now_ms), np.arange(slots.size, dtype=np.int32)
-    if arrays.series.size >= catalog_part.LARGE:
+    if arrays.series.size >= large:
         in_part = can_have_part(side, index, arrays, prepared)
         whole, some = _places(~in_part), _places(in_part)
         for a in range(0, some.size, BLOCK):

@@ -343,6 +343,8 @@ class Soak:
         """Take a sample of everything."""
         for name, process in self.processes.items():
             found, entries = sampled(process, second), process.entries()
+            if HEAP_FREE not in entries:  # it did not answer in time; the next look is soon
+                continue
             own = found.memory - found.databases - entries[HEAP_FREE]
             for column in COLUMNS:
                 value = own if column == "own" else getattr(found, column)
