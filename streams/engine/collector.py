@@ -11,8 +11,6 @@ import gc
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from streams.engine.heaps import return_free_memory
-
 __all__ = ["pause_collector", "resume_collector", "resume_when_read"]
 
 COLLECT_AFTER: Final = 100_000
@@ -37,7 +35,7 @@ def resume_collector() -> None:
 
 
 async def resume_when_read(waiting: Callable[[], Sequence[str]]) -> None:
-    """Resume once nothing is left to be read, and give back the memory that reading took.
+    """Resume once nothing is left to be read.
 
     Parameters
     ----------
@@ -47,4 +45,3 @@ async def resume_when_read(waiting: Callable[[], Sequence[str]]) -> None:
     while waiting():  # noqa: ASYNC110 - threads read the tables, and know nothing of this loop
         await asyncio.sleep(LOOK_S)
     resume_collector()
-    await asyncio.to_thread(return_free_memory)
