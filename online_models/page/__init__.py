@@ -5,7 +5,9 @@ per viewer is the input; each shelf is a selection out of it.
 
 From scores to a page
 ---------------------
-1. `build` finishes the viewer's blended score of every title; -inf where a guard forbids it.
+1. `build` takes all titles, or of a very large catalog those that may be on the pages (`catalog_part`,
+   `part_members`, `most_watched`). `assembly` finishes the viewer's blended score of each; -inf where a guard
+   forbids it.
 2. `candidates` and `tag_shelves` select the candidate shelves: each is a kind, a set of titles and a sort
    key, and costs one pass over its titles. `catalog_index` holds what viewers share: titles by tag, trending
    titles, new releases, rarely watched titles, and what countries and cohorts watch. `selection` finds the

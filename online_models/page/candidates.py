@@ -19,7 +19,7 @@ explore                drawn from all remaining titles, each as likely
 featured               pinned by rules
 =====================  ==========================================================================
 
-Top picks and the assembly of the page are in :mod:`online_models.page.build`, shelves named by tags in
+Top picks and the assembly of the page are in :mod:`online_models.page.assembly`, shelves named by tags in
 :mod:`online_models.page.tag_shelves`.
 """
 
