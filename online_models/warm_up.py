@@ -19,7 +19,7 @@ from online_models.learners.cohorts import CohortTable
 from online_models.learners.segments import Segments
 from online_models.learners.stated_preferences import places_of, take_all
 from online_models.learners.title_side import shard_of
-from online_models.page.build import build, pages_of_lists
+from online_models.page.build import batch_of, blank_pages, build, build_from_part, pages_of_lists
 from online_models.page.encoding import (
     FIRST_SHARED,
     HEAD_NUMBERS,
@@ -88,7 +88,9 @@ def rank_and_score() -> None:
     model.score("a")
     slots = np.arange(2, dtype=np.int32)
     pages = build(model.viewers, model.catalog_index, slots, 0, 3)
-    build(model.viewers, model.catalog_index, slots, 0, 3, large=0)
+    side, index = model.viewers, model.catalog_index
+    batch = batch_of(side, index, slots, 0, index.config.spec(3, 0, 0))
+    build_from_part(side, index, batch, side.ranker.prepare(slots, 0), blank_pages(2, index.config.rows, 3))
     encode_lists(model.viewers.rank(slots, 0, 3))
     model.viewers.viewers.arrays.stated_tags[0, 0] = 1  # a list from whole matrices, and one from few
     model.viewers.rank(slots, 0, 3, drawn=1.0)

@@ -12,7 +12,7 @@ from online_models.page.catalog_index import CatalogIndex
 from online_models.page.catalog_part import LARGE, CatalogPart, can_have_part
 from online_models.page.config import PageConfig
 from online_models.page.headings import PageDecoder
-from online_models.page.layout import MOST_ARGUMENTS, Batch, Pages
+from online_models.page.layout import MOST_ARGUMENTS, Batch, Pages, PageSpec
 from online_models.page.messages import messages
 from online_models.page.reasons import (
     SAMPLE,
@@ -29,7 +29,7 @@ from online_models.tables.layout import (
 )
 from schemas.pages import Row
 
-__all__ = ["blank_pages", "build", "page_of", "pages_of_lists"]
+__all__ = ["batch_of", "blank_pages", "build", "build_from_part", "page_of", "pages_of_lists"]
 
 
 def blank_pages(n: int, rows: int, length: int, categories: int = 0, alerts: int = 0) -> Pages:
@@ -115,12 +115,10 @@ def build(
     spec = config.spec(length, now_ms, side.titles.seed)
     if side.shelf_value is not None:
         spec = spec.replace(prior=spec.prior * side.shelf_value)
-    arrays, (pools, segments) = index.arrays(), index.pools(side.viewers.arrays, slots, now_ms)
-    stated = index.stated_tags(side.viewers.arrays.stated_tags[slots])
-    batch = Batch(slots, stated, segments, arrays, pools, spec, now_ms)
+    batch = batch_of(side, index, slots, now_ms, spec)
     prepared, whole = side.ranker.prepare(slots, now_ms), np.arange(slots.size, dtype=np.int32)
-    if arrays.series.size >= large:
-        in_part = can_have_part(side, index, arrays, prepared)
+    if batch.arrays.series.size >= large:
+        in_part = can_have_part(side, index, batch.arrays, prepared)
         whole, some = _places(~in_part), _places(in_part)
         for a in range(0, some.size, BLOCK):
             few = some[a : a + BLOCK]
@@ -132,6 +130,13 @@ def build(
         build_from_all(side, batch.of(whole), prepared.of(whole), made)
         _put(out, whole, made)
     return out
+
+
+def batch_of(side: ViewerSide, index: CatalogIndex, slots: I4, now_ms: int, spec: PageSpec) -> Batch:
+    """Return viewers with what their pages are made of at a moment."""
+    arrays, (pools, segments) = index.arrays(), index.pools(side.viewers.arrays, slots, now_ms)
+    stated = index.stated_tags(side.viewers.arrays.stated_tags[slots])
+    return Batch(slots, stated, segments, arrays, pools, spec, now_ms)
 
 
 def _places(marked: NDArray[np.bool_]) -> I4:
