@@ -30,7 +30,7 @@ from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.codes import BECAUSE_LIKED, BECAUSE_WATCHED
 from online_models.tables.history import title_of
 from online_models.tables.layout import CHUNK, DAY_MS, F4, I4, I8, Shared, Titles, Viewers
-from online_models.tables.neighbours import BITS, MASK, neighbours_of
+from online_models.tables.neighbours import BITS, neighbours_of
 
 __all__ = ["LARGE", "CatalogPart", "can_have_part"]
 
@@ -195,9 +195,10 @@ class _Copier:
         )
 
     def _column(self, values: NDArray[Any], blank: float) -> NDArray[Any]:
-        """Return a column of the members, ``blank`` for what is no title."""
+        """Return a column of the members, ``blank`` for what is no title or newer than the column."""
         out = np.full((self.size, *values.shape[1:]), blank, values.dtype)
-        out[: self.members.size] = values[self.members]
+        there = int(np.searchsorted(self.members, len(values)))
+        out[:there] = values[self.members[:there]]
         return out
 
     def _placed(self, rows: I4) -> I4:
@@ -208,8 +209,8 @@ class _Copier:
         return out
 
     def _titles(self, titles: Titles) -> Titles:
-        sets = int((titles.span[self.heads] & MASK).sum()) + self.heads.size
-        span, nbr = np.zeros(self.size, np.int64), np.empty(sets * WAYS, np.int32)
+        sets = titles.pool.size - 1  # the most of a title, which may get them now, and one for the others
+        span, nbr = np.zeros(self.size, np.int64), np.empty(self.heads.size * sets * WAYS, np.int32)
         nbr_w = np.empty(nbr.size, np.float32)
         _copy_neighbours(titles, self.heads, self.place, self.members.size, span, nbr, nbr_w)
         return titles.replace(
@@ -285,10 +286,11 @@ class _Copier:
         """Return the tags as votes read them; ``keys`` of all titles, or none if nobody has an intent."""
         halves = (keys[self.members] >> np.uint64(32)).astype(np.uint32) if keys.size else _NO_HALVES
         having = np.argsort(halves, kind="stable").astype(np.int32)
+        newer = max(0, tags.rarity.size + 1 - index.tagged_start.size)  # tags than the index has
         return tags.replace(
             indptr=index.tag_start,
             ids=index.tag,
-            starts=index.tagged_start,
+            starts=np.pad(index.tagged_start, (0, newer), mode="edge"),
             titles=index.tagged,
             genres=self._column(tags.genres, 0),
             half=halves[having],

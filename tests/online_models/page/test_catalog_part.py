@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models.page import catalog_part, most_watched
-from online_models.page.build import build
-from online_models.page.catalog_part import can_have_part
+from online_models.page.build import batch_of, build
+from online_models.page.catalog_part import CatalogPart, can_have_part
 from online_models.page.layout import Pages
 from online_models.page.part_members import draw_titles
 from online_models.recommender import Recommender
 from online_models.tables.codes import EXPLORE, NO_SHELF, TOP_PICKS
 from online_models.tables.layout import I4
-from schemas import Event, Preferences, Rate, Search, Thumb, Title
+from schemas import Event, Preferences, Rate, Search, Tags, Thumb, Title
 from tests.online_models.page.worlds import (
     OPEN,
     T0,
@@ -79,6 +79,20 @@ def test_searches_dislikes_and_stated_tags_count() -> None:
         *(Rate(**at(n, "cat"), title_id=f"t{3 * n}", thumb=Thumb.DOWN) for n in range(1, 6)),
     ])  # fmt: skip
     assert_same(*both(model, ["ada", "bob", "cat"]))
+
+
+def test_titles_and_tags_may_be_newer_than_the_tables() -> None:
+    """Titles of events have rows before their records come, and records may come while pages are made."""
+    model = with_watches(Recommender(seed=3, page=OPEN), titles=20)
+    both(model, ["ada"])  # the tags of titles are read
+    model.learn_many([stop(1, "ada", "t1"), stop(2, "ada", "not described"), stop(3, "bob", "nor this")])
+    assert_same(*both(model, ["ada", "bob"]))
+    slots, side, index = model.viewers.viewers.acquire(["ada"]), model.viewers, model.catalog_index
+    batch = batch_of(side, index, slots, NOW, index.config.spec(LENGTH, NOW, side.titles.seed))
+    model.describe(Title(title_id="t2", tags=Tags(genre=("Western",))))
+    part = CatalogPart.of(side, index, batch, side.ranker.prepare(slots, NOW), LENGTH)
+    assert part.tags.starts.size == part.tags.rarity.size + 1
+    assert part.tags.starts[-1] == part.tags.titles.size
 
 
 @pytest.fixture(scope="module")
