@@ -25,6 +25,7 @@ from online_models.page.selection import ONE
 from online_models.page.shelf_kinds import CATEGORIES, TAG_KINDS
 from online_models.ranking.exploration import deal
 from online_models.ranking.segment_boost import MIN_WATCHES, SegmentBoost
+from online_models.ranking.tag_table import index_titles
 from online_models.tables.layout import DAY_MS, F4, F8, I4, I8, U1, U8, Titles, Viewers
 from online_models.tables.titles import TitleTable
 from online_models.tables.top_k import sift, sort_heap
@@ -307,10 +308,9 @@ class CatalogIndex:
         names = list(self.catalog.tag_names)
         indptr, ids = self.catalog.tags_of(np.arange(size))
         row = np.repeat(np.arange(size, dtype=np.int32), np.diff(indptr))
-        first = np.zeros(len(names) + 1, np.int32)
-        np.cumsum(np.bincount(ids, minlength=len(names)), out=first[1:])
+        first, having = np.zeros(len(names) + 1, np.int32), np.empty(ids.size, np.int32)
+        index_titles(indptr, ids, first, having)
         kind = _kinds(names)
-        having = row[np.argsort(ids, kind="stable")]
         common, bits = bits_of(first, having, size)
         return CatalogIndexArrays(
             tag_start=indptr,
