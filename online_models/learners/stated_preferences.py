@@ -213,19 +213,17 @@ class StatedPreferences:
             found = self._lifts[name] = (LIFT * np.log2(1.0 + count)).astype(np.float32)
         return found
 
-    def add_to(self, rows: F4, viewers: Viewers, slots: I4) -> None:
-        """Add the lifts to the score rows [n, T] of the viewers who stated tags."""
-        for q in np.flatnonzero(viewers.stated_tags[slots, 0]).tolist():
-            slot = slots[q]
-            share = np.float32(EVIDENCE / (EVIDENCE + viewers.positives[slot]))
-            rows[q] += share * self.lift(viewers.stated_tags[slot], rows.shape[1])
+    def add_to(self, rows: F4, viewers: Viewers, slots: I4, titles: I4 | None = None) -> None:
+        """Add the lifts to the score rows [n, T] of the viewers who stated tags.
 
-    def add_some_to(self, rows: F4, titles: I4, size: int, viewers: Viewers, slots: I4) -> None:
-        """Add the lifts of some of the first ``size`` titles to score rows that begin with these titles."""
+        The columns are those of ``titles`` [T], by default the first ones.
+        """
+        size = rows.shape[1] if titles is None else max(int(titles.max(initial=-1)) + 1, self._state[1])
         for q in np.flatnonzero(viewers.stated_tags[slots, 0]).tolist():
             slot = slots[q]
             share = np.float32(EVIDENCE / (EVIDENCE + viewers.positives[slot]))
-            rows[q, : titles.size] += share * self.lift(viewers.stated_tags[slot], size)[titles]
+            lift = self.lift(viewers.stated_tags[slot], size)
+            rows[q] += share * (lift if titles is None else lift[titles])
 
     def lifted(self, viewers: Viewers, slot: int, titles: I4) -> NDArray[np.bool_]:
         """Return whether each title has a tag that the viewer stated: [titles]."""

@@ -14,19 +14,11 @@ from online_models.page.config import PageConfig
 from online_models.page.headings import PageDecoder
 from online_models.page.layout import MOST_ARGUMENTS, Batch, Pages, PageSpec
 from online_models.page.messages import messages
-from online_models.page.reasons import (
-    SAMPLE,
-    average,
-)
+from online_models.page.reasons import SAMPLE, average
 from online_models.ranking.lists import BLOCK, Prepared
 from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.codes import NO_SHELF, TOP_PICKS
-from online_models.tables.layout import (
-    F4,
-    F8,
-    I4,
-    Lists,
-)
+from online_models.tables.layout import F4, F8, I4, Lists
 from schemas.pages import Row
 
 __all__ = ["batch_of", "blank_pages", "build", "build_from_part", "page_of", "pages_of_lists"]

@@ -308,8 +308,7 @@ class CatalogIndex:
         names = list(self.catalog.tag_names)
         indptr, ids = self.catalog.tags_of(np.arange(size))
         row = np.repeat(np.arange(size, dtype=np.int32), np.diff(indptr))
-        first, having = np.zeros(len(names) + 1, np.int32), np.empty(ids.size, np.int32)
-        index_titles(indptr, ids, first, having)
+        first, having = index_titles(indptr, ids, len(names))
         kind = _kinds(names)
         common, bits = bits_of(first, having, size)
         return CatalogIndexArrays(

@@ -233,12 +233,11 @@ class _Copier:
         return viewers.replace(**(own | placed | {"tail": tail, "prev": prev, "chunk": chunk}))
 
     def _arrays(self, index: CatalogIndexArrays) -> CatalogIndexArrays:
-        members, tags = self.members, index.tag_kind.size
+        members = self.members
         start = np.empty(self.size + 1, np.int32)
         own = np.empty(int((index.tag_start[members + 1] - index.tag_start[members]).sum()), np.int32)
         _copy_tags(index.tag_start, index.tag, members, start, own)
-        first, having = np.zeros(tags + 1, np.int32), np.empty(own.size, np.int32)
-        index_titles(start, own, first, having)
+        first, having = index_titles(start, own, index.tag_kind.size)
         common, bits = bits_of(first, having, self.size)
         following = self._placed(self._column(index.next_episode, -1))
         return index.replace(
@@ -301,7 +300,8 @@ class _Copier:
         rows = np.zeros((slots.size, self.size), np.float32)
         multiply(prepared.x, self._column(side.titles.arrays.out, 0.0), rows)
         if prepared.any_stated:
-            side.ranker.stated.add_some_to(rows, self.members, self.place.size, side.viewers.arrays, slots)
+            there = rows[:, : self.members.size]
+            side.ranker.stated.add_to(there, side.viewers.arrays, slots, self.members)
         return rows
 
 

@@ -80,7 +80,7 @@ class TaggedTitles:
 
 
 @jit_no_alloc
-def index_titles(indptr: I4, ids: I4, starts: I4, titles: I4) -> None:
+def _index_titles(indptr: I4, ids: I4, starts: I4, titles: I4) -> None:
     """Write the titles with each tag: ``starts`` [G + 1] is zero, ``titles`` has the size of ``ids``."""
     last = starts.size - 1
     for a in range(ids.size):
@@ -92,6 +92,20 @@ def index_titles(indptr: I4, ids: I4, starts: I4, titles: I4) -> None:
         for a in range(indptr[t], indptr[t + 1]):
             titles[starts[ids[a] + 1]] = t
             starts[ids[a] + 1] += 1
+
+
+def index_titles(indptr: I4, ids: I4, tags: int) -> tuple[I4, I4]:
+    """Return the titles with each of so many tags, in order: where they begin [tags + 1], and the titles.
+
+    Examples
+    --------
+    >>> starts, titles = index_titles(np.array([0, 1, 3], np.int32), np.array([1, 0, 1], np.int32), 2)
+    >>> starts.tolist(), titles.tolist()
+    ([0, 1, 3], [1, 0, 1])
+    """
+    starts, titles = np.zeros(tags + 1, np.int32), np.empty(ids.size, np.int32)
+    _index_titles(indptr, ids, starts, titles)
+    return starts, titles
 
 
 def _table(indptr: I4, ids: I4, names: list[str], words: _Words, halves: _Words) -> TagTable:
@@ -106,8 +120,7 @@ def _table(indptr: I4, ids: I4, names: list[str], words: _Words, halves: _Words)
     np.bitwise_or.at(genres, np.repeat(np.arange(genres.size), np.diff(indptr)), bit[ids])
     rarity = (1.0 - share).astype(np.float32)
     ids = ids.astype(np.int32)
-    starts, titles = np.zeros(len(names) + 1, np.int32), np.empty(ids.size, np.int32)
-    index_titles(indptr, ids, starts, titles)
+    starts, titles = index_titles(indptr, ids, len(names))
     return TagTable(indptr, ids, rarity, genres, tag_of, *words, starts, titles, *halves)
 
 

@@ -218,7 +218,7 @@ def await_leaders(client: Admin, names: Iterable[str], timeout_s: float = TIMEOU
     """Wait until every partition of some topics has a leader that serves it, at most ``timeout_s`` seconds.
 
     The controller confirms a new topic before the brokers know it: who starts a worker right after
-    ``nearline topics apply`` would be told that a topic does not exist. A broker then shows itself as the
+    ``nearline topics apply`` would find that a topic does not exist. A broker then shows itself as the
     leader before it takes records. A producer's first request that comes in between is refused, its second
     is not, and the first one's repetition is out of order: its records are lost, which an idempotent
     producer does not prevent (KAFKA-15591). So each leader is asked where its partitions end.
@@ -226,12 +226,12 @@ def await_leaders(client: Admin, names: Iterable[str], timeout_s: float = TIMEOU
     missing, end = set(names), time.monotonic() + timeout_s
     while missing and time.monotonic() < end:
         found = client.list_topics(timeout=timeout_s).topics
-        missing -= _served(client, {name: found[name] for name in missing if name in found})
+        missing -= _served(client, {name: found[name] for name in missing if name in found}, timeout_s)
         if missing:
             time.sleep(POLL_S)
 
 
-def _served(client: Admin, topics: Mapping[str, Any]) -> set[str]:
+def _served(client: Admin, topics: Mapping[str, Any], timeout_s: float) -> set[str]:
     """Return those of some topics in the metadata whose partitions all have a leader that answers."""
     led = {
         name
@@ -242,7 +242,7 @@ def _served(client: Admin, topics: Mapping[str, Any]) -> set[str]:
     if not places:
         return set()
     end = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    answers = client.list_offsets(dict.fromkeys(places, end), request_timeout=TIMEOUT_S)
+    answers = client.list_offsets(dict.fromkeys(places, end), request_timeout=timeout_s)
     return led - {place.topic for place, future in answers.items() if future.exception()}
 
 
