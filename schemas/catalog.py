@@ -171,8 +171,9 @@ class Title(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     season
         Number of an episode's season; absent where a series has none.
     episode
-        Number of an episode in its season. After an episode, the next one that the viewer does not know is on
-        continue watching; absent: no order is known.
+        Number of an episode in its season. An episode is recommended to those who know the one before it, and
+        after a finished one it is on continue watching. Leave it out where episodes stand alone, as those of
+        news do; absent: no order is known.
     duration_s
         Length in seconds; absent for a series, or if unknown.
     release_ms

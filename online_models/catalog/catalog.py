@@ -38,6 +38,8 @@ _COLUMNS = ("_maturity", "_start", "_end", "_listed")
 _FOREVER = int(np.iinfo(np.int64).max)
 _NOT_COUNTED = ((-1, 0, 0), 0)
 """`Catalog._watched` before the first count."""
+_NO_ORDER: tuple[int, tuple[I4, I4]] = (-1, (np.empty(0, np.int32), np.empty(0, np.int32)))
+"""`Catalog._order` before it was asked for."""
 
 __all__ = ["Catalog", "LabelLog", "country_code"]
 
@@ -202,9 +204,11 @@ class Catalog:
         self._version = 0
         self._guards = _Guards()
         self._watched: tuple[tuple[int, int, int], int] = _NOT_COUNTED
+        self._order = _NO_ORDER
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__ | {"_guards": _Guards(), "_watched": _NOT_COUNTED}  # derived: no part of it
+        derived = {"_guards": _Guards(), "_watched": _NOT_COUNTED, "_order": _NO_ORDER}
+        state = self.__dict__ | derived  # of which nothing is part of the state
         del state["lock"]
         return state
 
@@ -333,6 +337,13 @@ class Catalog:
     def pins(self, *, limit: int, country: int, now_ms: int) -> I4:
         """Return pins of rules: [P, 3] row of the title, kind of shelf (`tables.codes`), place."""
         return self._guard_of(limit, country, now_ms)[2] if self._rules.rules else NO_PINS
+
+    def episode_order(self) -> tuple[I4, I4]:
+        """Return the episode before each title, and the titles that have one: `TitleFacts.episode_order`."""
+        if self._order[0] != self._version:
+            with self.lock:
+                self._order = self._version, self.facts.episode_order()
+        return self._order[1]
 
     def snapshot(self) -> bytes:
         """Return the catalog as bytes (:mod:`online_models.tables.snapshots`), without rules and titles."""

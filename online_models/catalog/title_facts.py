@@ -123,6 +123,37 @@ class TitleFacts:
         out[ordered[same]] = ordered[following[same]]
         return out
 
+    def episode_order(self) -> tuple[I4, I4]:
+        """Return the episode before each row, -1 for none, and the rows with one, the last of a series first.
+
+        Nothing is before the first season, nor before a special (season 0 of a series that has others), nor
+        behind a number that is there more than once: of two cuts a viewer knows one. Without any episode the
+        first array is empty.
+
+        Examples
+        --------
+        >>> facts = TitleFacts()
+        >>> places = [(1, 1), (2, 1), (1, 2), (0, 1)]
+        >>> one = [Title(title_id="t", series_id="s", season=s, episode=n) for s, n in places]
+        >>> facts.put(np.arange(4), one)
+        >>> [rows[:4].tolist() for rows in facts.episode_order()]
+        [[-1, 2, 0, -1], [1, 2]]
+        """
+        ordered = np.flatnonzero((self._series >= 0) & (self._order >= 0))
+        if not ordered.size:
+            return np.empty(0, np.int32), np.empty(0, np.int32)
+        at = self._series[ordered].astype(np.int64) * _SERIES + self._order[ordered]
+        place = np.argsort(at, kind="stable")
+        ordered, at = ordered[place].astype(np.int32), at[place]
+        before = np.searchsorted(at, at, side="left") - 1
+        series, season = at // _SERIES, at % _SERIES // _SEASON
+        has_seasons = season[np.searchsorted(series, series, side="right") - 1] > 0
+        known = (before >= 0) & (series[before] == series) & ((season[before] > 0) | ~has_seasons)
+        known &= (before < 1) | (at[before] != at[np.maximum(before - 1, 0)])
+        previous = np.full(self._series.size, -1, np.int32)
+        previous[ordered[known]] = ordered[before[known]]
+        return previous, ordered[known][::-1].copy()
+
     def available_since(self, size: int) -> I8:
         """Return since when each row is both released and licensed, ms; `NEVER` if unknown: [size]."""
         out = np.full(size, NEVER, np.int64)

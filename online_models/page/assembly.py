@@ -32,13 +32,14 @@ from online_models.page.scratch import CandidateShelves, begin_shelf, end_shelf,
 from online_models.page.selection import select_top
 from online_models.page.tag_shelves import add_tag_shelves, order_categories
 from online_models.passed_by_pointer import PassedByPointer
+from online_models.ranking.episode_order import hide_ahead, show_again
 from online_models.ranking.exploration import deal
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
 from online_models.ranking.tag_places import VoteScratch, apply_votes, vote_scratch
 from online_models.ranking.tag_table import TagTable
 from online_models.ranking.tag_votes import count_votes
 from online_models.tables.codes import NEW_RELEASES, TOP_PICKS
-from online_models.tables.feedback_layout import FINISHED_TITLES, INTERACTIONS
+from online_models.tables.feedback_layout import FINISHED_TITLES, INTERACTIONS, MY_LIST_SIZE
 from online_models.tables.history import (
     mark_known,
     recent_items,
@@ -95,9 +96,31 @@ def finish_scores(
     for t in range(row.size):
         row[t] += dense[t]
     if count_votes(viewers, params, v, now, tags, votes.votes):
+        hide_ahead(shared.episodes, shared.previous, dense, hidden)
         apply_votes(params, tags, hidden, row, votes)
+        show_again(shared.episodes, hidden)
     mark_known(viewers, v, hidden, 0.0)
     return int(recent_likes(viewers, v, work.history))
+
+
+@jit_no_alloc
+def hide_ahead_of(viewers: Viewers, v: int, shared: Shared, group: int, asked: F4, row: F4) -> None:
+    """Hide the episodes that are ahead of a viewer, but for those that somebody asks for by name.
+
+    That is the viewer, by the own list, or the operator, by a pin. ``asked`` [MY_LIST_SIZE + P] is working
+    memory.
+    """
+    if shared.episodes.size == 0:
+        return
+    listed, pins = viewers.my_list[v], shared.pins[group]
+    for k in range(asked.size):
+        t = listed[k] if k < listed.size else pins[k - listed.size, 0]
+        asked[k] = row[t] if 0 <= t < row.size else np.float32(-np.inf)
+    hide_ahead(shared.episodes, shared.previous, shared.dense[group], row)
+    for k in range(asked.size):
+        t = listed[k] if k < listed.size else pins[k - listed.size, 0]
+        if 0 <= t < row.size:
+            row[t] = asked[k]
 
 
 @jit
@@ -219,6 +242,7 @@ def build_pages(
     hidden, share = np.zeros(rows.shape[1], np.float32), np.zeros(GENRES)
     deal(titles, spec.seed, spec.day, shelves.day_number)
     known = KnownScores(np.empty(INTERACTIONS, np.float32), np.empty(FINISHED_TITLES, np.float32))
+    asked = np.empty(MY_LIST_SIZE + shared.pins.shape[1], np.float32)
     everybody = np.full(shared.dense.shape[0], np.nan)  # of the shared scores of each group
     for q in range(slots.size):
         v, row, group = slots[q], rows[q], shared.group[q]
@@ -230,6 +254,7 @@ def build_pages(
         depth = finish_scores(titles, viewers, params, v, shared, group, now, work, tags, votes, hidden, row)
         save_known_scores(viewers, v, row, known)
         hide_known(viewers, v, row)
+        hide_ahead_of(viewers, v, shared, group, asked, row)
         shelves.size[0] = shelves.tags.strong_count[0] = 0
         drawn = 0
         best = add_top_picks(index, spec, work.history, depth, row, share, shelves)

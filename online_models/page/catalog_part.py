@@ -279,7 +279,14 @@ class _Copier:
             group.astype(np.int32),
             pins,
             np.empty((groups.size, 0), np.float32),
+            *self._episode_order(shared),
         )
+
+    def _episode_order(self, shared: Shared) -> tuple[I4, I4]:
+        """Return which title of the part is before which, and those that have one, the last ones first."""
+        previous = self._placed(self._column(shared.previous, -1))
+        there = shared.episodes[shared.episodes < self.place.size]
+        return previous, self.place[there][self.place[there] >= 0]
 
     def _tags(self, tags: TagTable, index: CatalogIndexArrays, keys: NDArray[np.uint64]) -> TagTable:
         """Return the tags as votes read them; ``keys`` of all titles, or none if nobody has an intent."""

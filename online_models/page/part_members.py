@@ -105,12 +105,16 @@ def _add_own(
     slots: I4,
     stated: I4,
     of_tag: I4,
+    previous: I4,
     tags: TagTable,
     shelves: CandidateShelves,
     n: int,
     at: PartScratch,
 ) -> int:
-    """Add each viewer's own titles, and those of the tags that they prefer; return the number of members."""
+    """Add each viewer's own titles, and those of the tags that they prefer; return the number of members.
+
+    With each episode comes the one before it, ``previous``: it tells whose pages may have it.
+    """
     for q in range(slots.size):
         v = slots[q]
         for step in range(recent_items(viewers, params, v, at.history)):
@@ -135,6 +139,10 @@ def _add_own(
         strong, _ = strong_tags(index, at.history, depth, stated[q], said, shelves, at.strong)
         for k in range(strong):
             n = _add_all(of_tag[at.strong[k]], n, at)
+    for k in range(n):
+        t = at.found[k]
+        if t < previous.size:
+            n = _add(previous[t], MEMBER, n, at)
     return n
 
 
@@ -190,6 +198,7 @@ def find_members(
         batch.slots,
         batch.stated,
         most.of_tag,
+        prepared.shared.previous,
         tags,
         _tag_scratch(1, arrays.tag_kind.size, 0, 0),
         found,

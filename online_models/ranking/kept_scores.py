@@ -113,6 +113,8 @@ def blank_shared(groups: int, size: int) -> Shared:
         group=_NO_GROUP,
         pins=np.full((groups, 0, 3), -1, np.int32),
         most=np.empty((groups, blocks_in(size) if size >= LARGE else 0), np.float32),
+        previous=_NO_GROUP,
+        episodes=_NO_GROUP,
     )
 
 

@@ -15,6 +15,7 @@ from online_models.learners.blender import (
     context_of,
 )
 from online_models.learners.factorization import represent
+from online_models.ranking.episode_order import hide_ahead
 from online_models.ranking.logarithms import log_all
 from online_models.ranking.tag_places import VoteScratch, apply_votes
 from online_models.ranking.tag_table import TagTable
@@ -308,6 +309,7 @@ def rank_block(
             if params.rejection > 0:
                 subtract_rejected(titles, viewers, params, v, now, n, work, row)
         dense = shared.dense[group]
+        hide_ahead(shared.episodes, shared.previous, dense, row)
         if count_votes(viewers, params, v, now, tags, votes.votes):
             apply_votes(params, tags, dense, row, votes)
         top(row, dense, votes.piles, out.title[q], out.score[q])

@@ -157,10 +157,10 @@ class SharedScores:
         found, rows = kept or self._scored(groups, size, now_ms)
         row_of = dict(zip(groups, rows, strict=True))
         group = np.array([row_of[code] for code in codes], np.int32)
+        previous, episodes = self._catalog.episode_order()
+        found = found.replace(group=group, previous=previous, episodes=episodes)
         pins = self._pins(row_of, now_ms)
-        if not pins:
-            return found.replace(group=group)
-        return found.replace(group=group, pins=_padded(pins, len(found.dense)))
+        return found.replace(pins=_padded(pins, len(found.dense))) if pins else found
 
     def _is_lifted(self, groups: Iterable[Code]) -> bool:
         """Whether anything is added to the scores that `KeptScores` does not know of."""

@@ -18,7 +18,8 @@ import numpy as np
 
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.passed_by_pointer import PassedByPointer
-from online_models.ranking.exploration import chance, deal, draw_one, is_left, number_of
+from online_models.ranking.episode_order import hide_ahead, is_ahead, show_again
+from online_models.ranking.exploration import chance, deal, draw_one, number_of
 from online_models.ranking.scorer import (
     add_cowatch,
     explain,
@@ -162,6 +163,9 @@ def least_so_far(score: F4) -> np.float32:
 @jit_no_alloc
 def offer(
     titles: Titles,
+    viewers: Viewers,
+    v: int,
+    previous: I4,
     x: F4,
     length: float,
     norm: F4,
@@ -174,13 +178,17 @@ def offer(
 ) -> int:
     """Score those of ``n`` titles that may enter a list, and enter them; return the number of products.
 
-    ``extra`` of a scored title becomes -inf, so that none is scored twice.
+    Not episodes that are ahead of the viewer. ``extra`` of a title that was looked at becomes -inf, so that
+    none is twice.
     """
     done = 0
     for k in range(n):
         t = some[k]
         base = dense[t] + extra[t] if t >= 0 else np.float32(-np.inf)
         if base > -np.inf and base + length * norm[t] >= least_so_far(score):
+            if is_ahead(viewers, v, previous, dense, t):
+                extra[t] = -np.inf
+                continue
             s = base
             for f in range(x.size):
                 s += x[f] * titles.out[t, f]
@@ -193,6 +201,8 @@ def offer(
 @jit_no_alloc
 def best_of_few(
     titles: Titles,
+    viewers: Viewers,
+    v: int,
     x: F4,
     norms: Norms,
     shared: Shared,
@@ -210,8 +220,9 @@ def best_of_few(
     length = NORM_MARGIN * np.sqrt(length)
     score[:] = -np.inf
     title[:] = NO_TITLE
-    done = offer(titles, x, length, norm, dense, extra, head, head.size, title, score)
-    done += offer(titles, x, length, norm, dense, extra, at.near.touched, m, title, score)
+    before = shared.previous
+    done = offer(titles, viewers, v, before, x, length, norm, dense, extra, head, head.size, title, score)
+    done += offer(titles, viewers, v, before, x, length, norm, dense, extra, at.near.touched, m, title, score)
     least = least_so_far(score)
     if most.size > 0:
         n = in_reach_of_blocks(dense, length, norm, least, most, norms.longest, at.blocks, at.far)
@@ -219,7 +230,7 @@ def best_of_few(
         n = in_reach(dense, length, norm, least, at.far)
     # The bound leaves out ``extra``: if it is above 0 the title was scored above, if below the bound still
     # holds
-    done += offer(titles, x, length, norm, dense, extra, at.far, n, title, score)
+    done += offer(titles, viewers, v, before, x, length, norm, dense, extra, at.far, n, title, score)
     end_list(title, score)
     return done, n
 
@@ -265,6 +276,15 @@ def add_extra(
         if params.rejection > 0:
             less = subtract_rejected(titles, viewers, params, v, now, n, at.away, at.extra)
     return m, less
+
+
+@jit_no_alloc
+def is_left(viewers: Viewers, v: int, previous: I4, dense: F4, extra: F4) -> bool:
+    """Return whether any title is left that is neither listed nor ahead of the viewer."""
+    for t in range(dense.size):
+        if dense[t] > -np.inf and extra[t] > -np.inf and not is_ahead(viewers, v, previous, dense, t):
+            return True
+    return False
 
 
 @jit_no_alloc
@@ -333,7 +353,7 @@ def rank_shortlists(
                 prefetch_row(titles.out, t)  # nearly all that are multiplied
         depth = recent_items(viewers, params, v, at.near.history)
         m, less = add_extra(titles, viewers, params, v, shared, group, now, depth, at)
-        done, far = best_of_few(titles, x[q], norms, shared, group, m, at, title, scores[q])
+        done, far = best_of_few(titles, viewers, v, x[q], norms, shared, group, m, at, title, scores[q])
         explain(titles, at.near.history, min(depth, params.seeds), title, reasons[q])
         if share > 0 and title[title.size - 1] >= 0:
             if chance(viewers.key[v], seed, day) < share:
@@ -343,9 +363,11 @@ def rank_shortlists(
                 # ``extra`` is lost where titles were multiplied: once more, for one list in some
                 clear(viewers, v, head, m, less, far, at)
                 m, less = add_extra(titles, viewers, params, v, shared, group, now, depth, at)
+                hide_ahead(shared.episodes, shared.previous, dense, at.extra)
                 mine = number_of(viewers.key[v])
                 drawn[q] = draw_last_of_few(titles, x[q], dense, mine, at, title, scores[q], reasons[q])
-            elif done > title.size or is_left(dense, at.extra):
+                show_again(shared.episodes, at.extra)
+            elif done > title.size or is_left(viewers, v, shared.previous, dense, at.extra):
                 drawn[q] = NOT_DRAWN
         clear(viewers, v, head, m, less, far, at)
         total += done

@@ -273,6 +273,7 @@ class _Records:
             title_id=title_id,
             kind=TitleKind.FILM if series is None else TitleKind.EPISODE,
             series_id=None if series is None else f"series-{series:06d}",
+            episode=None if series is None else number - series + 1,
             name=title_name(number)
             if series is None
             else f"{title_name(series)}, part {number - series + 1}",

@@ -336,6 +336,10 @@ class Shared(PassedByPointer):
     """[C, P, 3] pinned titles: row of the title, kind of shelf, place; by place, -1 after the last."""
     most: F4
     """[C, B] maxima of ``dense`` by block (``tables.block_maxima``); no blocks of few titles."""
+    previous: I4
+    """[E] the episode before each title, -1 for none; titles from row E on have none."""
+    episodes: I4
+    """Titles that have one, the last of each series first."""
 
 
 class Lists(PassedByPointer):

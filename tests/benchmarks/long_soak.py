@@ -48,6 +48,7 @@ from schemas.events import Event, Forget, Impression, Stop
 from schemas.experiments import Arm, Experiment, ExperimentState, Treatment
 from streams.clock import now_ms
 from streams.config.settings import Settings
+from streams.errors import WorkerDiedError
 from streams.kafka.produce import EventProducer
 from streams.ops.experiments import admin
 from streams.ops.runs.worker_process import WorkerProcess, make_topics
@@ -78,6 +79,8 @@ FORGET_S: Final = 5
 RESTART_S: Final = 600
 """Each process is started again once in so many seconds, one after the other."""
 SAMPLE_S: Final = 10
+LAST_LINES: Final = 40
+"""Lines of each log that are shown when a process has died."""
 SETTLING: Final = 0.5
 """Share of a life of a process that is left out: caches fill, the replica is read."""
 FLAT: Final = 0.02
@@ -398,7 +401,12 @@ def main() -> int:
     given = parser.parse_args()
     with Bench(given.brokers) as bench:
         soak = Soak(bench, given.events, given.samples, low_bounds=not given.usual_bounds)
-        soak.run(given.minutes, restart_s=given.restart)
+        try:
+            soak.run(given.minutes, restart_s=given.restart)
+        except WorkerDiedError:
+            for process in soak.processes.values():  # their folders go with the run
+                print("\n".join((f"{process.log}:", *process.log.read_text().splitlines()[-LAST_LINES:])))
+            raise
         slopes = soak.slopes()
     print(
         f"{given.minutes:g} minutes, {HOURS * given.minutes / 60:.1f} hours' worth, {soak.restarts} restarts"

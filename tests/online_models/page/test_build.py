@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from online_models.catalog.business_rules import RuleSet
 from online_models.config import BlendConfig, ModelConfig
 from online_models.page.catalog_index import CatalogIndex, most_trending
 from online_models.page.config import PageConfig
@@ -25,6 +26,7 @@ from schemas import (
 )
 from schemas.events import ListAction
 from schemas.fields import ItemReason, RowKind
+from schemas.rules import BusinessRule, RuleKind
 from tests.online_models.page.worlds import OPEN, T0, at, stop, titles_of, with_watches
 
 
@@ -72,6 +74,34 @@ def test_after_an_episode_the_next_one_is_gone_on_with(model: Recommender) -> No
     assert titles_of(model.page("ada"), RowKind.CONTINUE_WATCHING) == ["t1"]
     model.learn_many([stop(1, "bob", "t7"), Rate(**at(2, "bob"), title_id="t7", thumb=Thumb.DOWN)])
     assert titles_of(model.page("bob"), RowKind.CONTINUE_WATCHING) == []
+
+
+def test_episodes_ahead_of_a_viewer_are_on_no_shelf(model: Recommender) -> None:
+    """But for the own list and pins; behind an episode that nobody may see the next one is shown."""
+    for number in range(1, 6):
+        model.describe(
+            Title(title_id=f"e{number}", kind=TitleKind.EPISODE, series_id="s", season=1, episode=number)
+        )
+    model.learn_many(stop(n, f"fan{n}", f"e{number}") for number in range(1, 6) for n in range(100, 130))
+    model.learn_many([stop(1, "ada", "e1"), stop(2, "bob", "t1")])
+
+    def shown(viewer: str) -> set[str]:
+        side, names = model.viewers, model.titles.ids
+        listed = side.rank(side.viewers.acquire([viewer]), T0 + DAY_MS, 40).title[0]
+        on_page = {item.title_id for row in model.page(viewer) for item in row.items}
+        episodes = {title for title in on_page if title[0] == "e"}
+        assert episodes == {names[t] for t in listed if t >= 0 and names[t][0] == "e"}
+        return episodes
+
+    assert shown("ada") == {"e2"}
+    assert shown("bob") == {"e1"}
+    model.catalog.withdraw("e1")
+    assert shown("bob") == {"e2"}
+    model.learn_one(MyList(**at(3, "bob"), title_id="e4", action=ListAction.ADD))
+    assert titles_of(model.page("bob"), RowKind.MY_LIST) == ["e4"]
+    pin = BusinessRule(rule_id="r", kind=RuleKind.PIN, titles=("e5",), row=RowKind.FEATURED)
+    model.catalog.set_rules(RuleSet([pin]))
+    assert titles_of(model.page("bob"), RowKind.FEATURED) == ["e5"]
 
 
 def test_the_viewers_own_list(model: Recommender) -> None:

@@ -65,6 +65,7 @@ described = st.builds(
     Title,
     title_id=st.sampled_from(TITLES),
     series_id=st.sampled_from([None, "s"]),
+    episode=st.sampled_from([None, 1, 2, 3]),
     maturity=st.sampled_from([0, 12, 18]),
     release_ms=st.sampled_from([None, T0 - 5 * DAY_MS, T0 - 500 * DAY_MS]),
     availability=st.sampled_from(

@@ -34,11 +34,13 @@ def world(
     alike: float = 0.0,
     gone: float = 0.0,
     aligned: bool = False,
+    series: int = 1,
     seed: int = 3,
 ) -> tuple[ViewerSide, I4]:
     """Return a side of which a share of the titles is all alike, and another may not be shown.
 
-    ``aligned``: titles' vectors lie along one viewer's, so that a product is that of the lengths.
+    Titles are episodes, so many of a ``series``. ``aligned``: titles' vectors lie along one viewer's, so that
+    a product is that of the lengths.
     """
     side, slots = random_side(titles, viewers, seed)
     rng, a, v = np.random.default_rng(seed), side.titles.arrays, side.viewers.arrays
@@ -63,6 +65,9 @@ def world(
         return guard, int(np.isfinite(guard).sum())
 
     side.catalog.guard = found  # type: ignore[method-assign]
+    each = np.arange(titles, dtype=np.int32)
+    previous = np.where(each % series > 0, each - 1, -1).astype(np.int32)
+    side.catalog.episode_order = lambda: (previous, each[previous >= 0][::-1].copy())  # type: ignore[method-assign]
     return side, slots
 
 
@@ -70,6 +75,8 @@ def best(side: ViewerSide, slot: int, n: int) -> tuple[I4, F4, F4]:
     """Return a viewer's best titles and their scores, and all scores, -inf where none may be listed."""
     row = side.ranker.score(slot, NOW)
     hide_known(side.viewers.arrays, slot, row)
+    previous, _ = side.catalog.episode_order()
+    row[(previous >= 0) & np.isfinite(row[previous])] = -np.inf
     order = np.lexsort((np.arange(row.size), -row))[:n]
     order = order[np.isfinite(row[order])]
     title, score = np.full(n, -1, np.int32), np.full(n, -np.inf, np.float32)
@@ -97,14 +104,22 @@ def is_right(made: Lists, q: int, side: ViewerSide, slot: int) -> None:
     alike=st.sampled_from([0.0, 0.5, 1.0]),
     gone=st.sampled_from([0.0, 0.5, 0.95, 1.0]),
     aligned=st.booleans(),
+    series=st.sampled_from([1, 2, 5]),
     seed=st.integers(0, 2**16),
 )
-@example(titles=4, n=20, taste=0.3, alike=0.0, gone=0.0, aligned=False, seed=0).via("a tiny catalog")
+@example(titles=4, n=20, taste=0.3, alike=0.0, gone=0.0, aligned=False, series=1, seed=0).via(
+    "a tiny catalog"
+)
 def test_the_list_is_what_sorting_all_scores_gives(  # noqa: PLR0917 - hypothesis
-    titles: int, n: int, taste: float, alike: float, gone: float, aligned: bool, seed: int
+    titles: int, n: int, taste: float, alike: float, gone: float, aligned: bool, series: int, seed: int
 ) -> None:
-    """Few products or all of them, ties, guards, rejections, weights below 0, and more places than titles."""
-    side, slots = world(titles=titles, taste=taste, alike=alike, gone=gone, aligned=aligned, seed=seed)
+    """Few products or all of them, ties, guards, rejections, weights below 0, and more places than titles.
+
+    Of a series the episode that a viewer may begin with, and the one behind those that are known.
+    """
+    side, slots = world(
+        titles=titles, taste=taste, alike=alike, gone=gone, aligned=aligned, series=series, seed=seed
+    )
     made = side.rank(slots, NOW, n)
     for q, slot in enumerate(slots.tolist()):
         is_right(made, q, side, slot)

@@ -77,7 +77,7 @@ def test_the_head_of_a_former_batch_serves_while_it_is_about_right() -> None:
         np.random.default_rng(1).random((1, 40 * SPAN)).astype(np.float32),
         np.empty((1, 40), np.float32),
     )
-    shared = Shared(dense, none[0], np.zeros((1, 5)), dense[0], none[0], none[None], most)
+    shared = Shared(dense, none[0], np.zeros((1, 5)), dense[0], none[0], none[None], most, none[0], none[0])
 
     def head() -> set[int]:
         write_maxima(dense[0], most[0])
@@ -120,9 +120,9 @@ def test_memory_is_kept_from_batch_to_batch() -> None:
     memory, params = ShortlistMemory(), TitleTable(ModelConfig()).params
 
     def shared(titles: int) -> Shared:
-        none = np.empty((1, 0), np.int32)
-        scores, weights = np.zeros((1, titles), np.float32), np.zeros((1, 5))
-        return Shared(scores, none[0], weights, scores[0], none[0], none[None], scores[:, :0])
+        none, weights = np.empty(0, np.int32), np.zeros((1, 5))
+        scores, pins = np.zeros((1, titles), np.float32), none.reshape(1, 1, 0)
+        return Shared(scores, none, weights, scores[0], none, pins, scores[:, :0], none, none)
 
     assert memory.of(params, shared(9), 5).extra is memory.of(params, shared(9), 5).extra
     assert memory.of(params, shared(10), 5).extra.size == 10
