@@ -99,6 +99,13 @@ class TitleFacts:
         out[:n] = self._series[:n]
         return out
 
+    def _in_order(self, n: int) -> tuple[I4, I8]:
+        """Return those of the first rows that have a place in a series, in order, and their places."""
+        ordered = np.flatnonzero((self._series[:n] >= 0) & (self._order[:n] >= 0)).astype(np.int32)
+        at = self._series[ordered].astype(np.int64) * _SERIES + self._order[ordered]
+        place = np.argsort(at, kind="stable")
+        return ordered[place], at[place]
+
     def next_episodes(self, size: int) -> I4:
         """Return the next episode of each row's series by season and number, -1 for none: [size].
 
@@ -112,10 +119,7 @@ class TitleFacts:
         [2, -1, 1, -1, -1]
         """
         out, n = np.full(size, -1, np.int32), min(size, self._series.size)
-        ordered = np.flatnonzero((self._series[:n] >= 0) & (self._order[:n] >= 0))
-        at = self._series[ordered].astype(np.int64) * _SERIES + self._order[ordered]
-        place = np.argsort(at, kind="stable")
-        ordered, at = ordered[place], at[place]
+        ordered, at = self._in_order(n)
         following = np.searchsorted(at, at, side="right")  # a number may be there twice: another cut
         last = following == at.size
         following[last] = 0
@@ -139,12 +143,9 @@ class TitleFacts:
         >>> [rows[:4].tolist() for rows in facts.episode_order()]
         [[-1, 2, 0, -1], [1, 2]]
         """
-        ordered = np.flatnonzero((self._series >= 0) & (self._order >= 0))
+        ordered, at = self._in_order(self._series.size)
         if not ordered.size:
             return np.empty(0, np.int32), np.empty(0, np.int32)
-        at = self._series[ordered].astype(np.int64) * _SERIES + self._order[ordered]
-        place = np.argsort(at, kind="stable")
-        ordered, at = ordered[place].astype(np.int32), at[place]
         before = np.searchsorted(at, at, side="left") - 1
         series, season = at // _SERIES, at % _SERIES // _SEASON
         has_seasons = season[np.searchsorted(series, series, side="right") - 1] > 0
