@@ -147,7 +147,7 @@ def pack_and_restore() -> None:
     """Pack rows of titles and viewers, restore them, and find shards and partitions of their keys."""
     model = small_world()
     rows = np.arange(len(model.titles), dtype=np.int32)
-    replica = TitleTable(model.config)
+    replica = TitleTable(model.config, learns=False)
     replica.load(model.titles.ids, model.titles.pack(rows))
     replica.label(rows[:1], [["genre:warm"]])
     replica.reserve_neighbours(1 + replica.arrays.nbr.size)  # a larger pool

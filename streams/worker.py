@@ -111,7 +111,7 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
     titles = titles_spec(
         settings,
         versions,
-        replica.catalog.labelled,
+        replica.catalog.labels_since,
         all_labelled=replica.has_whole_catalog,
         in_catalog=replica.catalog.has_keys,
         on_evicted=metrics.titles_evicted.inc,

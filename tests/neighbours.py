@@ -18,4 +18,4 @@ def set_neighbours(table: TitleTable, row: int, others: ArrayLike, weights: Sequ
     sets, starts = np.ones(1, np.int32), np.array([0, len(weights)], np.int64)
     near = np.asarray(others, np.int32)
     found = table.arrays.key[near], near, np.asarray(weights, np.float32)
-    restore_neighbours(table.arrays, np.array([row], np.int32), sets, starts, *found)
+    restore_neighbours(table.arrays, np.array([row], np.int32), sets, starts, *found, close=False)

@@ -6,9 +6,10 @@ missing from the catalog may be listed for viewers without a limit only. Titles 
 (:mod:`online_models.catalog.business_rules`) may not be listed either.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from itertools import pairwise
 from threading import Lock
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ from online_models.catalog.business_rules import (
     score_changes,
 )
 from online_models.catalog.title_facts import TitleFacts
-from online_models.catalog.title_tags import TitleTags, labels_of, year_of
+from online_models.catalog.title_tags import NO_YEAR, TitleTags, labels_of, year_label, year_of
 from online_models.tables import snapshots
 from online_models.tables.growing import grown
 from online_models.tables.layout import F4, I4, I8, U1, U8
@@ -41,7 +42,7 @@ _NOT_COUNTED = ((-1, 0, 0), 0)
 _NO_ORDER: tuple[int, tuple[I4, I4]] = (-1, (np.empty(0, np.int32), np.empty(0, np.int32)))
 """`Catalog._order` before it was asked for."""
 
-__all__ = ["Catalog", "LabelLog", "country_code"]
+__all__ = ["Catalog", "country_code"]
 
 
 @cache
@@ -108,55 +109,6 @@ def _ends_without_repeats(rows: I4) -> list[int]:
     return [*ends, rows.size]
 
 
-class LabelLog:
-    """Titles with their newest tags, in the order of the newest records; readers follow it by number.
-
-    A title is in it once, however often its record is published. Any thread may write or read.
-
-    Examples
-    --------
-    >>> log = LabelLog()
-    >>> log.put("aba", [("genre:Drama",), ("genre:Crime",), ("mood:dark",)])
-    >>> log.since(0)
-    ({'b': ('genre:Crime',), 'a': ('mood:dark',)}, 3)
-    >>> log.since(2), log.since(3), len(log)
-    (({'a': ('mood:dark',)}, 3), ({}, 3), 2)
-    """
-
-    def __init__(self) -> None:
-        self._titles: dict[str, tuple[int, tuple[str, ...]]] = {}
-        self._newest = 0
-        # Reading the items of a dict allocates tuples, so the garbage collector may let another thread run
-        # meanwhile: the reader would raise when that one adds a title.
-        self._lock = Lock()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=Lock())
-
-    def __len__(self) -> int:
-        """Return the number of titles."""
-        return len(self._titles)
-
-    def put(self, title_ids: Iterable[str], labels: Iterable[tuple[str, ...]]) -> None:
-        """Add the tags of titles' newest records, in order; those without tags are left out."""
-        with self._lock:
-            for title_id, theirs in zip(title_ids, labels, strict=True):
-                if theirs:
-                    self._newest += 1
-                    self._titles.pop(title_id, None)
-                    self._titles[title_id] = self._newest, theirs
-
-    def since(self, taken: int) -> tuple[dict[str, tuple[str, ...]], int]:
-        """Return the tags of records behind a number, 0 for all, and the number of the newest record."""
-        with self._lock:
-            if self._newest <= taken:
-                return {}, taken
-            return {title: labels for title, (n, labels) in self._titles.items() if n > taken}, self._newest
-
-
 class Catalog:
     """Guards, tags and facts of every title; its rows are those of a :class:`TitleTable`.
 
@@ -172,8 +124,6 @@ class Catalog:
         since it is in histories.
     lock
         Held while these, rules and the version are written; hold it to read several of them consistently.
-    labelled
-        Titles with their tags, for readers that follow them.
 
     Examples
     --------
@@ -199,7 +149,8 @@ class Catalog:
         self.tags = TitleTags()
         self.facts = TitleFacts()
         self.lock = Lock()
-        self.labelled = LabelLog()
+        self._year: I4 = np.zeros(0, np.int32)
+        self._record_at: I8 = np.zeros(0, np.int64)  # version of the catalog with the newest record, 0: none
         self._rules = RuleSet()
         self._version = 0
         self._guards = _Guards()
@@ -237,8 +188,8 @@ class Catalog:
         self._end[rows] = [_FOREVER if one.end_ms is None else one.end_ms for one in windows]
         self._listed[rows] = 1
         tags = [labels_of(title) for title in titles]
-        labels = [(*theirs, *year_of(title)) for theirs, title in zip(tags, titles, strict=True)]
-        self.labelled.put([title.title_id for title in titles], labels)
+        years = [*map(year_of, titles)]
+        labels = [(*theirs, *year_label(year)) for theirs, year in zip(tags, years, strict=True)]
         with self.lock:
             for row, one in zip(rows.tolist(), windows, strict=True):
                 if one.countries:
@@ -247,6 +198,8 @@ class Catalog:
                     self._countries.pop(row, None)
             self.tags.put(rows, tags)
             self.facts.put(rows, titles)
+            self._year[rows] = years
+            self._record_at[rows] = self._version + 1 + np.arange(len(titles))
             self._version += len(titles)
         self.titles.label(rows[[*map(bool, labels)]], [*filter(None, labels)])
 
@@ -281,6 +234,37 @@ class Catalog:
     def tags_of(self, rows: NDArray[Any]) -> tuple[I4, I4]:
         """Return the tags of rows as compressed sparse rows: see :meth:`TitleTags.of`."""
         return self.tags.of(rows)
+
+    def labels_since(self, version: int) -> tuple[dict[str, tuple[str, ...]], int]:
+        """Return the tags to learn by of titles with a record behind a version, and the newest version.
+
+        Tags are those of the newest records, with the year of the first release; titles are in the order of
+        these records. Version 0 is that before the first record.
+
+        Examples
+        --------
+        >>> from online_models.config import ModelConfig
+        >>> from schemas import Tags
+        >>> guards = Catalog(TitleTable(ModelConfig()))
+        >>> for name, genre in zip("aba", ("Drama", "Crime", "War")):
+        ...     guards.put(Title(title_id=name, tags=Tags(genre=(genre,))))
+        >>> guards.labels_since(0)
+        ({'b': ('genre:Crime',), 'a': ('genre:War',)}, 3)
+        >>> guards.labels_since(2), guards.labels_since(3)
+        (({'a': ('genre:War',)}, 3), ({}, 3))
+        """
+        with self.lock:
+            newest, at = self._version, self._record_at
+            if newest <= version:
+                return {}, version
+            rows = np.flatnonzero(at > version)
+            rows = rows[np.argsort(at[rows])]
+            start, numbers = self.tags.of(rows)
+            names, years = self.tags.names.copy(), self._year[rows].tolist()
+        ids, tags, spans = self.titles.ids, [names[n] for n in numbers.tolist()], pairwise(start.tolist())
+        found = zip(rows.tolist(), spans, years, strict=True)
+        labels = {ids[row]: (*tags[a:b], *year_label(year)) for row, (a, b), year in found}
+        return {title_id: theirs for title_id, theirs in labels.items() if theirs}, newest
 
     def withdraw(self, title_id: str) -> None:
         """Withdraw a title: never list it again, watched or not (a tombstone in the catalog)."""
@@ -428,3 +412,4 @@ class Catalog:
         self._start = grown(self._start, n, -_FOREVER)
         self._end = grown(self._end, n, _FOREVER)
         self._listed = grown(self._listed, n)
+        self._year, self._record_at = grown(self._year, n, NO_YEAR), grown(self._record_at, n)

@@ -27,7 +27,7 @@ class TitleFacts:
     Attributes
     ----------
     names
-        Names by row, for rows that have one.
+        Names by row, None for titles without one.
 
     Examples
     --------
@@ -35,11 +35,11 @@ class TitleFacts:
     >>> facts = TitleFacts()
     >>> facts.put(np.array([1]), [Title(title_id="a", name="Alien", series_id="s", release_ms=5)])
     >>> facts.names, facts.series(3).tolist(), facts.available_since(2)[1]
-    ({1: 'Alien'}, [-1, 0, -1], np.int64(5))
+    ([None, 'Alien'], [-1, 0, -1], np.int64(5))
     """
 
     def __init__(self) -> None:
-        self.names: dict[int, str] = {}
+        self.names: list[str | None] = []
         self._numbering = Numbering()  # of series
         self._series: I4 = np.zeros(0, np.int32)
         self._order: I8 = np.zeros(0, np.int64)  # in its series, -1: unknown
@@ -69,21 +69,23 @@ class TitleFacts:
         self._seconds[rows] = [title.duration_s or 0.0 for title in titles]
 
     def _put_names(self, rows: I4, names: Sequence[str | None]) -> None:
-        former = self.names
-        renamed = [former.get(row) != name for row, name in zip(rows.tolist(), names, strict=True)]
+        held = self.names
+        renamed = [held[row] != name for row, name in zip(rows.tolist(), names, strict=True)]
         self._renamed[rows] += np.array(renamed, np.bool_)
         for row, name in zip(rows.tolist(), names, strict=True):
-            if name is not None:
-                former[row] = name
-            else:
-                former.pop(row, None)
+            held[row] = name
 
     def _fit(self, size: int) -> None:
+        self.names.extend([None] * (size - len(self.names)))
         self._series = grown(self._series, size, -1)
         self._order = grown(self._order, size, -1)
         self._since = grown(self._since, size, NEVER)
         self._seconds = grown(self._seconds, size)
         self._renamed = grown(self._renamed, size)
+
+    def name(self, row: int) -> str | None:
+        """Return the name of a title, None without one."""
+        return self.names[row] if row < len(self.names) else None
 
     def name_changes(self, rows: I4) -> I4:
         """Return how often the name of each row has changed in this process, 0 for unknown rows: [m]."""
@@ -171,7 +173,8 @@ class TitleFacts:
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         """Return names and arrays for :meth:`from_state`."""
-        names = {"title_names": sorted(self.names.items()), "series_names": self._numbering.names}
+        named = [(row, name) for row, name in enumerate(self.names) if name is not None]
+        names = {"title_names": named, "series_names": self._numbering.names}
         arrays: dict[str, np.ndarray[Any, Any]] = {
             "title_series": self._series,
             "title_order": self._order,
@@ -185,7 +188,9 @@ class TitleFacts:
         """Return the facts of a state; none if it was stored without facts."""
         out = cls()
         if "title_series" in arrays:
-            out.names = {int(row): name for row, name in facts["title_names"]}
+            out.names = [None] * arrays["title_series"].size
+            for row, name in facts["title_names"]:
+                out.names[int(row)] = name
             out._series, out._since = arrays["title_series"].copy(), arrays["title_since"].copy()
             out._numbering = Numbering.of(facts["series_names"], out._series[out._series >= 0])
             out._seconds = arrays.get("title_seconds", np.zeros(out._series.size)).copy()

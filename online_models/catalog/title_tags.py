@@ -14,10 +14,12 @@ from online_models.tables.layout import DAY_MS, I4, TagColumns
 from online_models.tables.numbering import Numbering, spans_of
 from schemas import Title
 
-__all__ = ["DECADE", "TitleTags", "labels_of", "year_of"]
+__all__ = ["DECADE", "NO_YEAR", "TitleTags", "labels_of", "year_label", "year_of"]
 
 DECADE = "decade"
 """Kind of the tag derived from a title's first release."""
+NO_YEAR = int(np.iinfo(np.int32).min)
+"""Year of a first release that is not known."""
 
 
 def labels_of(title: Title) -> list[str]:
@@ -33,26 +35,42 @@ def labels_of(title: Title) -> list[str]:
     if len(set(labels)) < len(labels):
         labels = list(dict.fromkeys(labels))
     if title.release_ms is not None:
-        labels.append(_times_of(title.release_ms // DAY_MS)[0])
+        labels.append(_decade_label(year_of(title)))
     return labels
 
 
-def year_of(title: Title) -> tuple[str, ...]:
-    """Return the year of a title's first release as a tag: used to learn by, too fine to name a shelf.
+def year_of(title: Title) -> int:
+    """Return the year of a title's first release, `NO_YEAR` if it is not known.
 
     Examples
     --------
-    >>> year_of(Title(title_id="t", release_ms=-1)), year_of(Title(title_id="t"))
-    (('year:1969',), ())
+    >>> year_of(Title(title_id="t", release_ms=-1)), year_of(Title(title_id="t")) == NO_YEAR
+    (1969, True)
     """
-    return () if title.release_ms is None else _times_of(title.release_ms // DAY_MS)[1:]
+    return NO_YEAR if title.release_ms is None else _year_of_day(title.release_ms // DAY_MS)
 
 
 @lru_cache(1 << 15)
-def _times_of(day: int) -> tuple[str, ...]:
-    """Return decade and year of a day since 1970: films of a century are of fewer days than are kept."""
-    year = int(np.datetime64(day, "D").astype("datetime64[Y]").astype(int)) + 1970
-    return intern(f"{DECADE}:{year // 10 * 10}s"), intern(f"year:{year}")
+def _year_of_day(day: int) -> int:
+    """Return the year of a day since 1970: films of a century are of fewer days than are kept."""
+    return int(np.datetime64(day, "D").astype("datetime64[Y]").astype(int)) + 1970
+
+
+@lru_cache(1 << 10)
+def _decade_label(year: int) -> str:
+    return intern(f"{DECADE}:{year // 10 * 10}s")
+
+
+@lru_cache(1 << 10)
+def year_label(year: int) -> tuple[str, ...]:
+    """Return the tag of a year, none for `NO_YEAR`: used to learn by, too fine to name a shelf.
+
+    Examples
+    --------
+    >>> year_label(1969), year_label(NO_YEAR)
+    (('year:1969',), ())
+    """
+    return () if year == NO_YEAR else (intern(f"year:{year}"),)
 
 
 class TitleTags:

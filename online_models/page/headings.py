@@ -1,6 +1,6 @@
 """Pages as messages have them: shelves with their headings, items with their reasons, categories."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,20 +58,20 @@ class PageDecoder:
     ids
         Title ids by row.
     names
-        Names by row; a title without one goes by its id.
+        Names by row; a title without one, or beyond them, goes by its id.
     tags
         Tags by number, as ``kind:value``.
 
     Examples
     --------
     >>> from online_models.page.messages import messages
-    >>> decoder = PageDecoder(["a"], {0: "Alien"}, ["pace:slow", "genre:Horror"])
+    >>> decoder = PageDecoder(["a"], ["Alien"], ["pace:slow", "genre:Horror"])
     >>> row = decoder.head(7, [1, 0, -1, -1], messages("en"))
     >>> row.title, row.tags, row.reason
     ('Slow-paced horror films', ('pace:slow', 'genre:Horror'), <ItemReason.TASTE: 'taste'>)
     """
 
-    def __init__(self, ids: Sequence[str], names: Mapping[int, str], tags: Sequence[str]) -> None:
+    def __init__(self, ids: Sequence[str], names: Sequence[str | None], tags: Sequence[str]) -> None:
         self.ids, self.names, self.tags = ids, names, tags
 
     def head(self, kind: int, arg: Sequence[int], messages: Messages) -> Row:
@@ -84,7 +84,7 @@ class PageDecoder:
             labels = tuple(f"{part.kind}:{part.value}" for part in parts)
         elif said:
             seed = self.ids[said[0]]
-            name = self.names.get(said[0], seed)
+            name = (self.names[said[0]] if said[0] < len(self.names) else None) or seed
         heading = messages.heading(plain.wire, name or "", labels)
         return Row(kind=plain.wire, title=heading, title_id=seed, tags=labels, reason=plain.reason, items=())
 

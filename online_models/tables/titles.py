@@ -92,6 +92,9 @@ class TitleTable:
         Shapes and hyper-parameters.
     seed
         Determines the initial vectors, together with a title's key.
+    learns
+        Whether pairs of titles are learned here, or rows are only loaded, as in a replica: then neighbours
+        take as few places as hold them.
 
     Attributes
     ----------
@@ -115,9 +118,10 @@ class TitleTable:
     ([0, 1, 0], 2)
     """
 
-    def __init__(self, config: ModelConfig, *, seed: int = 0) -> None:
+    def __init__(self, config: ModelConfig, *, seed: int = 0, learns: bool = True) -> None:
         self.config = config
         self.seed = seed
+        self._learns = learns
         self.params = kernel_params(config, seed)
         self.ids: list[str] = []
         self._tag_numbers = TagNumbers(config.factorization.tags)
@@ -272,7 +276,16 @@ class TitleTable:
         return near[near >= 0], weights[near >= 0]
 
     def reserve_pairs(self, pairs: int) -> None:
-        """Make room for the neighbours that so many pairs of titles bring, at most."""
+        """Make room for the neighbours that so many pairs of titles bring, at most.
+
+        Raises
+        ------
+        ValueError
+            This table learns no pairs: it would not find a neighbour that a title has.
+        """
+        if not self._learns:
+            msg = "this table of titles learns no pairs: make one with learns=True"
+            raise ValueError(msg)
         with self._lock:  # as for every growth: another thread may name titles
             self.reserve_neighbours(most_places(2 * pairs, len(self), self.arrays.pool.size - 2))
 
@@ -347,11 +360,13 @@ class TitleTable:
         if (fixed["version"] != TITLE_ROWS.version).any():
             msg = f"upgrade rows of titles to version {TITLE_ROWS.version} before loading them"
             raise RowVersionError(msg)
-        sets, keys, weights = fixed["sets"].copy(), packed.pairs["key"].copy(), packed.pairs["weight"].copy()
+        keys, weights, close = packed.pairs["key"].copy(), packed.pairs["weight"].copy(), not self._learns
+        sets = -(-fixed["neighbours"] // WAYS) if close else fixed["sets"]
+        sets = np.clip(sets, 0, self.arrays.pool.size - 2)  # whoever wrote them
         others = self.by_key(keys, admit=admit)
         with self._lock:  # another thread must not grow the arrays between two writes
             self.reserve_neighbours(WAYS * int(sets.sum()))
-            restore_neighbours(self.arrays, rows, sets, packed.starts, keys, others, weights)
+            restore_neighbours(self.arrays, rows, sets, packed.starts, keys, others, weights, close)
             if fits.all():  # as good as always: a copy of all rows is a sixth of the time
                 self._write(rows, fixed)
             else:

@@ -23,15 +23,17 @@ def exit_code(error: BaseException) -> int:
 
 
 def frames_of(error: BaseException) -> str:
-    """Return types and frames of an error and its causes, newest first, without their texts.
+    """Return types and frames of an error and its causes, newest first; texts only of `SystemError`.
 
     The text of an exception that a step raised can have values of a viewer. A log is read by more people than
-    the events are, and is kept for longer.
+    the events are, and is kept for longer. `SystemError` is what C code raises about itself: its text names a
+    function, and is all that there is to find the defect by.
     """
     lines: list[str] = []
     one: BaseException | None = error
     while one is not None:
-        lines.append(f"{type(one).__module__}.{type(one).__qualname__}")
+        text = f": {one}" if isinstance(one, SystemError) else ""
+        lines.append(f"{type(one).__module__}.{type(one).__qualname__}{text}")
         lines += [
             f"  {at.filename}:{at.lineno} in {at.name}" for at in traceback.extract_tb(one.__traceback__)
         ]

@@ -64,7 +64,7 @@ class _Worker:
         self.replica.take_titles([message(one.title_id.encode(), encode(one)) for one in catalog()])
         stage = ViewersStage(self.settings, self.replica, partitions=PARTITIONS, metrics=metrics)
         context = replace(worker_context(log, folder), memory=memory)
-        specs = stage.spec(), titles_spec(self.settings, None, self.replica.catalog.labelled)
+        specs = stage.spec(), titles_spec(self.settings, None, self.replica.catalog.labels_since)
         self.viewers, self.titles = (Partition(spec, 0, context) for spec in specs)
         self._log, self._sent, self._offset = log, 0, 0
         self.viewers.open()

@@ -49,7 +49,7 @@ class _Worker:
         self.replica.wait = lambda: None  # type: ignore[method-assign]
         viewers = ViewersStage(settings, self.replica, partitions=PARTITIONS, metrics=metrics)
         context = worker_context(log, folder)
-        specs = viewers.spec(), titles_spec(settings, None, self.replica.catalog.labelled)
+        specs = viewers.spec(), titles_spec(settings, None, self.replica.catalog.labels_since)
         self.viewers, self.titles = (Partition(spec, 0, context) for spec in specs)
         self._signals = log.topics[settings.topic(topics.SIGNALS), 0]
         self._rows = log.topics[settings.topic(topics.TITLE_MODEL), 0]

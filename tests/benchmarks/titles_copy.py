@@ -79,7 +79,7 @@ def learned(
     """Let both stages learn; return rows a batch by its size, and the rows of each batch."""
     stage = ViewersStage(settings, source, partitions=1, metrics=Metrics())
     viewers = stage.step(0, Rows())  # type: ignore[arg-type]
-    titles = titles_spec(settings, None, source.catalog.labelled).make_step(0, Rows())  # type: ignore[arg-type]
+    titles = titles_spec(settings, None, source.catalog.labels_since).make_step(0, Rows())  # type: ignore[arg-type]
     written: dict[int, list[int]] = {BATCH: [], QUIET_BATCH: []}
     batches: list[list[Any]] = []
     records = [

@@ -232,7 +232,7 @@ class Installation:
             titles_spec(
                 settings,
                 self._standing,
-                self._replica.catalog.labelled,
+                self._replica.catalog.labels_since,
                 in_catalog=self._replica.catalog.has_keys,
             ),
             results_spec(settings, lambda: plan.newest, lambda: self._stock.labels),

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.catalog.catalog import LabelLog
 from online_models.learners.decayed_counts import bound_jumps
 from online_models.learners.title_side import TitleSide
 from online_models.tables.layout import I8, U8
@@ -41,10 +40,18 @@ def _nothing(keys: U8) -> NDArray[np.bool_]:
     return np.zeros(keys.size, np.bool_)
 
 
+LabelsSince = Callable[[int], tuple[dict[str, tuple[str, ...]], int]]
+"""Returns titles and their tags behind a version of the catalog, and its newest version."""
+
+
+def _no_labels(version: int) -> tuple[dict[str, tuple[str, ...]], int]:
+    return {}, version
+
+
 def titles_spec(
     settings: Settings,
     versions: VersionStatus | None = None,
-    labelled: LabelLog | None = None,
+    labels_since: LabelsSince = _no_labels,
     *,
     all_labelled: Callable[[], bool] = lambda: True,
     in_catalog: Callable[[U8], NDArray[np.bool_]] = _nothing,
@@ -58,9 +65,7 @@ def titles_spec(
         Model, shards, topics.
     versions
         Status of the worker's version: a version that does not publish makes no lists. Default: it publishes.
-    labelled
-        The catalog's titles with their tags. Default: none.
-    all_labelled, in_catalog, on_evicted
+    labels_since, all_labelled, in_catalog, on_evicted
         As for `TitlesStep`.
     """
     publishes = (versions or SingleVersion()).publishes
@@ -73,7 +78,7 @@ def titles_spec(
             partition,
             store,
             publishes,
-            labelled,
+            labels_since,
             all_labelled=all_labelled,
             in_catalog=in_catalog,
             on_evicted=on_evicted,
@@ -101,8 +106,8 @@ class TitlesStep:
         The shard's rows.
     publishes
         Returns whether lists are published. Default: always.
-    labelled
-        Titles and their tags out of the catalog (`Catalog.labelled`); read before each batch.
+    labels_since
+        Returns titles and their tags (`Catalog.labels_since`); asked before each batch. Default: none.
     all_labelled
         Returns whether the whole catalog is read: then tags that it no longer has give their places to new
         ones. Default: it is.
@@ -118,14 +123,14 @@ class TitlesStep:
         partition: int,
         store: StateView,
         publishes: Callable[[], bool] = lambda: True,
-        labelled: LabelLog | None = None,
+        labels_since: LabelsSince = _no_labels,
         *,
         all_labelled: Callable[[], bool] = lambda: True,
         in_catalog: Callable[[U8], NDArray[np.bool_]] = _nothing,
         on_evicted: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._all_labelled, self._in_catalog, self._on_evicted = all_labelled, in_catalog, on_evicted
-        self._labelled, self._labels_taken = LabelLog() if labelled is None else labelled, 0
+        self._labels_since, self._labels_version = labels_since, 0
         self._publishes = publishes
         self._side = TitleSide(TitleTable(settings.model), shard=partition, shards=settings.title_shards)
         self._trending_topic = settings.topic(topics.TRENDING)
@@ -173,7 +178,7 @@ class TitlesStep:
     def _take_labels(self) -> None:
         """Label titles with the tags that the catalog has received since the last batch."""
         all_labelled = self._all_labelled()  # asked first: a record may come meanwhile
-        new, self._labels_taken = self._labelled.since(self._labels_taken)
+        new, self._labels_version = self._labels_since(self._labels_version)
         if not new:
             return
         self._side.label(new, stored=self._stored, all_labelled=all_labelled)

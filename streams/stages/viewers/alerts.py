@@ -128,7 +128,7 @@ class Alerts:
             viewer_id=cause.viewer_id,
             alert_id=alert_id(cause.viewer_id, title_id),
             title_id=title_id,
-            text=messages(language).alert.replace("{}", facts.names.get(row, title_id))[:MAX_TEXT],
+            text=messages(language).alert.replace("{}", facts.name(row) or title_id)[:MAX_TEXT],
             language=None if language == DEFAULT else language,
             reason=reason,
             score=round(float(score), DECIMALS),

@@ -299,7 +299,7 @@ class PageEncoder:
     def _category(self, row: list[int]) -> bytes:
         """Return a category's text."""
         tag, part, language = row
-        wording = PageDecoder((), {}, self._catalog.tag_names)
+        wording = PageDecoder((), (), self._catalog.tag_names)
         label, name = wording.category(tag, messages(LANGUAGES[language]))
         return msgspec.json.encode(Category(tag=label, title=name, score=part / 100)) + b","
 

@@ -82,7 +82,7 @@ class Replica:
         metrics: Metrics,
         unusable: UnusableRecords | None = None,
     ) -> None:
-        self.titles = TitleTable(settings.model)
+        self.titles = TitleTable(settings.model, learns=False)
         self.catalog = Catalog(self.titles)
         self.gallery = Gallery()
         self._shard_segments = [Segments() for _ in range(settings.title_shards)]

@@ -107,7 +107,7 @@ def test_many_records_at_once_are_as_one_by_one(titles: list[Title], sizes: list
                 "renamed": catalog.facts.name_changes(np.arange(6, dtype=np.int32)).tolist(),
                 "tag_numbers": vars(catalog.tags._numbering),
                 "series": vars(catalog.facts._numbering),
-                "labels": list(catalog.labelled.since(0)[0].items()),
+                "labels": list(catalog.labels_since(0)[0].items()),
                 "learned": [table.tags, table._tag_numbers.titles.tolist(), table.arrays.tags.tolist()],
                 "table": table.snapshot(),
             }
@@ -213,12 +213,12 @@ def test_tags_of_a_title_that_is_published_every_night_are_kept_once() -> None:
     for _ in range(100):
         for n in range(20):
             catalog.put(Title(title_id=f"t{n}", tags=Tags(genre=("Drama",))))
-        new, taken = catalog.labelled.since(taken)
+        new, taken = catalog.labels_since(taken)
         assert list(new) == [f"t{n}" for n in range(20)]
-    assert len(catalog.labelled) == 20
+    assert len(catalog.labels_since(0)[0]) == 20
     catalog.put(Title(title_id="t3", tags=Tags(genre=("Crime",))))
-    assert catalog.labelled.since(taken) == ({"t3": ("genre:Crime",)}, taken + 1)
-    assert list(catalog.labelled.since(0)[0])[-1] == "t3"
+    assert catalog.labels_since(taken) == ({"t3": ("genre:Crime",)}, taken + 1)
+    assert list(catalog.labels_since(0)[0])[-1] == "t3"
 
 
 def test_readers_do_not_mind_records_that_come_meanwhile(guards: Catalog) -> None:
@@ -233,7 +233,7 @@ def test_readers_do_not_mind_records_that_come_meanwhile(guards: Catalog) -> Non
         put()
     with during_collections(put):
         for _ in range(20):
-            guards.labelled.since(0)
+            guards.labels_since(0)
             guards.allowed(limit=NO_LIMIT, country=0, now_ms=0)
-    labels, newest = guards.labelled.since(0)
+    labels, newest = guards.labels_since(0)
     assert len(labels) == newest == next(number)

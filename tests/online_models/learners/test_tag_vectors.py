@@ -89,7 +89,7 @@ def test_what_tags_learned_survives_a_restart() -> None:
     model = world()
     sender = model.titles
     packed = sender.pack(np.arange(len(sender), dtype=np.int32))
-    labels = model.catalog.labelled.since(0)[0]
+    labels = model.catalog.labels_since(0)[0]
     again = TitleSide(TitleTable(model.config, seed=sender.seed))
     again.titles.load(sender.ids, packed)
     again.titles.load_tags(sender.tag_rows())

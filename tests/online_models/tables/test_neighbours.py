@@ -95,6 +95,41 @@ def test_rows_bring_sets_and_places(
     assert places_of(other) == places_of(table), "they go on alike"
 
 
+@given(PAIRS, PAIRS)
+def test_a_replica_has_the_same_neighbours_in_fewer_places(
+    pairs: list[tuple[int, int, float]], later: list[tuple[int, int, float]]
+) -> None:
+    """In the same order, so that sums over them are the same bits; also of a row that was there before."""
+    table, replica, rows = table_of(pairs), TitleTable(CONFIG, learns=False), np.arange(4, dtype=np.int32)
+    replica.intern(table.ids)
+    for more in ([], later):
+        add(table, more)
+        packed = table.pack(rows)
+        replica.load(table.ids[:4], packed)
+        for row, (sets, near, _) in enumerate(places_of(replica)):
+            of_table, of_replica = table.neighbours(row), replica.neighbours(row)
+            assert [one.tolist() for one in of_replica] == [one.tolist() for one in of_table]
+            n = len(of_table[0])
+            assert (sets, near[n:]) == (-(-n // WAYS), [-1] * (WAYS * sets - n))
+    with pytest.raises(ValueError, match="learns no pairs"):
+        replica.reserve_pairs(1)
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_a_row_with_more_neighbours_than_a_title_can_have_does_no_harm(learns: bool) -> None:
+    """Those beyond the last place are left out: the pool has no sets of such a size."""
+    table = table_of([(n, other, 1.0) for n in range(4) for other in range(4, 84)])
+    target = TitleTable(CONFIG, learns=learns)
+    packed = table.pack(np.arange(4, dtype=np.int32))
+    target.load(table.ids[:4], packed)
+    before = places_of(target)
+    bad = packed.fixed[1:2].copy()
+    bad["sets"], bad["neighbours"] = 600, packed.pairs.size
+    target.load(["t1"], PackedTitles(bad, packed.pairs))
+    assert places_of(target)[1][0] == 5
+    assert [places_of(target)[n] for n in (0, 2, 3)] == [before[n] for n in (0, 2, 3)]
+
+
 def test_sets_that_a_title_leaves_are_used_again() -> None:
     """Titles that grow one after the other take no more than the largest of them and what is left behind."""
     table = table_of([])

@@ -35,3 +35,12 @@ def test_the_log_has_no_text_of_what_a_step_raised(
     stack = json.loads(line)["stack"].splitlines()
     assert stack[0].endswith("StepFailedError")
     assert any("doubles.py:" in frame for frame in stack)
+
+
+def test_the_log_has_the_text_of_a_system_error() -> None:
+    """It names a function of C code, and is all that there is to find the defect by."""
+    error = SystemError("dispatcher returned a result with an exception set")
+    error.__cause__ = ValueError("a viewer's secret")
+    said = exits.frames_of(error)
+    assert str(error) in said
+    assert "secret" not in said

@@ -4,11 +4,11 @@ from string import ascii_uppercase
 
 import numpy as np
 
-from online_models.catalog.catalog import LabelLog
+from online_models.catalog.catalog import Catalog
 from online_models.config import FactorizationConfig, ModelConfig
 from online_models.learners.segments import MOST_SCOPES
 from online_models.tables.titles import TitleTable, title_key
-from schemas import History, Title
+from schemas import History, Tags, Title
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
 from streams.stages.titles.step import TitlesStep
@@ -222,7 +222,7 @@ def test_a_restarted_stage_keeps_tags_until_the_whole_catalog_is_read() -> None:
     """Their titles may be still to come; then those that the catalog dropped give way to new ones."""
     factorization = FactorizationConfig(tags=2, factors=4)
     settings = Settings(prequential_share=0.0, model=ModelConfig(factorization=factorization))
-    store, log, read = MemoryStore(), LabelLog(), [True]
+    store, catalog, read = MemoryStore(), Catalog(TitleTable(settings.model)), [True]
 
     def learn() -> TitleTable:
         for step in steps:
@@ -230,18 +230,21 @@ def test_a_restarted_stage_keeps_tags_until_the_whole_catalog_is_read() -> None:
         return steps[-1]._side.titles
 
     def stage() -> TitlesStep:
-        return TitlesStep(settings, 0, store, labelled=log, all_labelled=lambda: read[0])
+        return TitlesStep(settings, 0, store, labels_since=catalog.labels_since, all_labelled=lambda: read[0])
 
     steps = [stage()]
-    log.put(["t1"], [("genre:Drama",)])
-    log.put(["t2"], [("genre:Crime",)])
+    catalog.put(Title(title_id="t1", tags=Tags(genre=("Drama",))))
+    catalog.put(Title(title_id="t2", tags=Tags(genre=("Crime",))))
     learned = learn().tag_rows()
     store.commit(Outcome(rows=[TAGS.row(learned)]))
-    log, read[0] = LabelLog(), False  # a restart, while the catalog is being read
+    catalog, read[0] = (
+        Catalog(TitleTable(settings.model)),
+        False,
+    )  # a restart, while the catalog is being read
     steps = [stage()]
-    log.put(["t9"], [("genre:New",)])
+    catalog.put(Title(title_id="t9", tags=Tags(genre=("New",))))
     assert learn().tags == learned.names
-    log.put(["t1"], [("genre:Drama",)])
+    catalog.put(Title(title_id="t1", tags=Tags(genre=("Drama",))))
     read[0] = True
-    log.put(["t9"], [("genre:New", "mood:dark")])
+    catalog.put(Title(title_id="t9", tags=Tags(genre=("New",), mood=("dark",))))
     assert learn().tags == ["genre:Drama", "genre:New"]

@@ -42,7 +42,7 @@ def _line(shards: int = 1) -> Line:
     line = Line(Settings(prequential_share=0.0, title_shards=shards))
     line.put(*(Title(title_id=f"t{n}", tags=Tags(genre=("War" if n % 2 else "Drama",))) for n in range(12)))
     line.titles = [
-        TitlesStep(line.settings, p, store, labelled=line.replica.catalog.labelled)
+        TitlesStep(line.settings, p, store, labels_since=line.replica.catalog.labels_since)
         for p, store in enumerate(line.title_stores)
     ]
     return line
@@ -72,7 +72,9 @@ def test_a_list_of_a_group_needs_twenty_viewers() -> None:
             events = [watch(f"v{viewer}", title, viewer, country="VA", device="console")]
             assert _lists(line.learn(line.step(line.records(events)))).keys() <= {"global"}
     assert line.replica.segment_boost.trend(country_code("VA")).titles.size == 0
-    line.titles = [TitlesStep(line.settings, 0, line.title_stores[0], labelled=line.replica.catalog.labelled)]
+    line.titles = [
+        TitlesStep(line.settings, 0, line.title_stores[0], labels_since=line.replica.catalog.labels_since)
+    ]
     events = [watch("v19", "t1", 2 * INTERVAL_MS, country="VA", device="console")]
     lists = _lists(line.learn(line.step(line.records(events))))
     assert lists.keys() == {"global", "country:VA", "device:console", "genre:War"}
@@ -116,7 +118,9 @@ def test_a_restart_counts_on() -> None:
         _crowd(line, "IN", "t2", 4, first=3 * INTERVAL_MS)
         if n:
             line.titles = [
-                TitlesStep(line.settings, 0, line.title_stores[0], labelled=line.replica.catalog.labelled)
+                TitlesStep(
+                    line.settings, 0, line.title_stores[0], labels_since=line.replica.catalog.labels_since
+                )
             ]
         _crowd(line, "IN", "t2", 2, first=5 * INTERVAL_MS)
     rows = [
