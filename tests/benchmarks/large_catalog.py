@@ -34,7 +34,17 @@ from streams.stages.viewers.replica import Replica
 from streams.stages.wire import title_rows
 from streams.telemetry.metrics import Metrics
 from tests.benchmarks.bench import use_own_kernels
-from tests.benchmarks.core import CHUNK, EPOCH_MS, MOST_EVENTS, PER_TITLE, ZipfEvents, measured, resident
+from tests.benchmarks.core import (
+    BATCH,
+    CHUNK,
+    EPOCH_MS,
+    MOST_EVENTS,
+    PER_TITLE,
+    ZipfEvents,
+    lists,
+    measured,
+    resident,
+)
 from tests.equality.cluster import quiet
 
 READ: Final = 10_000
@@ -83,6 +93,7 @@ def large_catalog(titles: int) -> Iterator[dict[str, Any]]:
     pause_collector()
     yield bootstrap(replica, world)
     resume_collector()
+    yield {"lists_from_a_replica": lists(viewers_of(replica, world))}
     yield {"pages": pages(replica, world)}
     del world, replica
     gc.collect()
@@ -122,6 +133,16 @@ def records(titles: int) -> Iterator[list[Any]]:
     left = simulated(titles)
     while some := [_Record(one.title_id.encode(), encode(one)) for one in islice(left, READ)]:
         yield some
+
+
+def viewers_of(replica: Replica, world: ZipfEvents) -> ViewerSide:
+    """Return the viewers of a world, read by a worker with a replica of its titles."""
+    viewers, names = world.model.viewers.viewers, [f"u{n}" for n in range(BATCH)]
+    heads, keys, starts = viewers.pack(viewers.acquire(names))
+    rows = [heads[n].tobytes() + keys[starts[n] : starts[n + 1]].tobytes() for n in range(len(names))]
+    side = ViewerSide(replica.titles, replica.catalog, slots=BATCH)
+    side.viewers.acquire(names, lambda _: rows)
+    return side
 
 
 def pages(replica: Replica, world: ZipfEvents) -> dict[str, Any]:
