@@ -19,10 +19,9 @@ from functools import lru_cache
 from itertools import chain
 from sys import intern
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from msgspec import msgpack
 
 from online_models.artwork.bandit import BanditConfig, Thompson
 from online_models.artwork.features import FITS, MOST_VARIANTS, MOST_WORDS, VariantFeatures, fit_of
@@ -35,13 +34,13 @@ from schemas import Title
 __all__ = ["DAY_MS", "FITS", "MOST_VARIANTS", "NO_DATA", "Gallery", "Selection", "Variants"]
 
 DAY_MS = 86_400_000
-_Tagged = tuple[tuple[str, tuple[str, ...]], ...]
+_Tagged = Sequence[tuple[str, tuple[str, ...]]]
 """Names of artworks or trailers with their tags."""
 _CONFIG = BanditConfig(contexts=FITS)
 NO_DATA = Thompson(_CONFIG)
 """Bandit without data."""
-_PACKED: Final = msgpack.Decoder(tuple[_Tagged, _Tagged])
-"""Reader of artworks and trailers: msgpack takes half of the bytes that `marshal` does."""
+_WORD, _VARIANT, _KIND = "\t", "\n", "\f"
+"""Between words, variants, and artworks and trailers, none of which has control characters."""
 
 
 class Variants(NamedTuple):
@@ -91,6 +90,28 @@ def _variants_of(artworks: _Tagged, trailers: _Tagged) -> Variants:
         tuple(map(_as_set, trailer_tags)),
         words,
     )
+
+
+def _packed(tagged: tuple[_Tagged, _Tagged]) -> bytes:
+    """Return artworks and trailers as bytes, half of what `marshal` takes for them."""
+    kinds = (_VARIANT.join([_WORD.join((name, *tags)) for name, tags in some]) for some in tagged)
+    return _KIND.join(kinds).encode()
+
+
+def _unpacked(packed: bytes) -> tuple[_Tagged, _Tagged]:
+    """Return artworks and trailers.
+
+    Examples
+    --------
+    >>> some = [("kiss", ("romance", "Rome")), ("chase", ())], []
+    >>> _unpacked(_packed(some)) == some
+    True
+    """
+    artworks, trailers = (
+        [(name, tuple(tags)) for name, *tags in (one.split(_WORD) for one in some.split(_VARIANT) if one)]
+        for some in packed.decode().split(_KIND)
+    )
+    return artworks, trailers
 
 
 class Gallery:
@@ -148,7 +169,7 @@ class Gallery:
             self.withdraw(title_id)
             return
         tagged = [(one.id, one.tags) for one in artworks], [(one.id, one.tags) for one in trailers]
-        packed = msgpack.encode(tagged)
+        packed = _packed(tagged)
         before = self._packed.get(title_id)
         if packed == before:  # a nightly catalog: every selector would hold a copy of its own of each night
             return
@@ -223,7 +244,7 @@ class Gallery:
 
     def _unpack(self, title_id: str) -> Variants:
         """Unpack the variants of a title, and write their features; the caller holds the lock."""
-        variants = _variants_of(*_PACKED.decode(self._packed[title_id]))
+        variants = _variants_of(*_unpacked(self._packed[title_id]))
         self._make_row(title_id)
         self._bump_version(title_id)  # before and after: a reader in between caches nothing
         self._variants[title_id] = variants
