@@ -19,6 +19,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
+from itertools import chain, filterfalse
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,7 +67,7 @@ def counted() -> Counter[str]:
     """
     found: Counter[str] = Counter()
     gc.unfreeze()  # what a worker has read is out of the collector's sight (`streams.engine.collector`)
-    for one in gc.get_objects():
+    for one in found_objects():
         kind = type(one)
         module = getattr(kind, "__module__", "")
         if isinstance(module, str) and module.partition(".")[0] in ROOMS:
@@ -74,6 +75,24 @@ def counted() -> Counter[str]:
                 if isinstance(value, CONTAINERS):
                     found[f"{module}.{kind.__name__}.{name}"] += len(value)
     return Counter({owner: count for owner, count in found.items() if count >= LEAST})
+
+
+def found_objects() -> list[Any]:
+    """Return all objects that the collector knows, but for tuples.
+
+    It also knows tuples that another thread is still filling, and Python refuses to finish one to which
+    somebody else has a reference: ``tuple(one for one in ...)`` then raises `SystemError` ("bad argument to
+    internal function") in that thread. So tuples are let go within one call of C code, during which Python
+    changes to no other thread: there must be no function of Python in it, nor a collection, which calls some.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        generations = chain.from_iterable(map(gc.get_objects, range(3)))
+        return list(filterfalse(tuple.__instancecheck__, generations))
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _attributes(one: object) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,45 @@
+"""What counts the entries of a process does no harm to it."""
+
+import gc
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.benchmarks import entries
+
+TUPLES = 30_000
+"""Tuples that are made meanwhile: with references to all objects one of the first thousand fails."""
+
+
+@pytest.fixture
+def _quick_changes() -> Iterator[None]:
+    """Let Python change between threads more often than usual."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_quick_changes")
+def test_threads_may_fill_tuples_while_objects_are_found() -> None:
+    """A worker under the soak once ended by a `SystemError`: tuples that grow must have one owner."""
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            entries.found_objects()
+
+    one = entries.Entries()
+    thread = threading.Thread(target=look)
+    gc.freeze()  # few objects are looked at, often
+    thread.start()
+    try:
+        for _ in range(TUPLES):
+            assert len(tuple(n for n in range(30))) == 30
+    finally:
+        stop.set()
+        thread.join()
+        gc.unfreeze()
+    assert any(found is one for found in entries.found_objects())
