@@ -31,9 +31,9 @@ def test_threads_may_fill_tuples_while_objects_are_found() -> None:
         while not stop.is_set():
             entries.found_objects()
 
-    one = entries.Entries()
     thread = threading.Thread(target=look)
-    gc.freeze()  # few objects are looked at, often
+    gc.freeze()  # as the suite has done before: few objects are looked at, often
+    one = entries.Entries()
     thread.start()
     try:
         for _ in range(TUPLES):
@@ -41,5 +41,4 @@ def test_threads_may_fill_tuples_while_objects_are_found() -> None:
     finally:
         stop.set()
         thread.join()
-        gc.unfreeze()
     assert any(found is one for found in entries.found_objects())
