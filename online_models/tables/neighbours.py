@@ -11,7 +11,8 @@ while another thread moves a title to more sets finds the former ones or the new
 next title of their size; a reader that is still in them reads neighbours of that title.
 
 A replica looks for no pair, since it learns none. So its titles have their neighbours close together, in as
-few places as hold them: 64 in place of 105 for one of a hundred thousand, and as much less to read for a list.
+few places as hold them: 64 in place of 105 for one of a hundred thousand, and as much less is read for a
+list.
 """
 
 import numpy as np
