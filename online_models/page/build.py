@@ -208,6 +208,6 @@ def page_of(
 ) -> tuple[Row, ...]:
     """Return the shelves of one viewer's page, as messages have them."""
     pages = build(side, index, np.array([slot], np.int32), now_ms, length)
-    decoder = PageDecoder(side.titles.ids, index.catalog.facts.names, index.tag_names)
+    decoder = PageDecoder(side.titles.ids, index.catalog.facts.name, index.tag_names)
     share = index.config.explore_share(length) if index.config.is_list else 1.0
     return decoder.rows(pages, 0, messages(language), share)

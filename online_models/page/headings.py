@@ -1,6 +1,6 @@
 """Pages as messages have them: shelves with their headings, items with their reasons, categories."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,22 +57,22 @@ class PageDecoder:
     ----------
     ids
         Title ids by row.
-    names
-        Names by row; a title without one, or beyond them, goes by its id.
+    name_of
+        Returns the name of a title by its row (`TitleFacts.name`); one without a name goes by its id.
     tags
         Tags by number, as ``kind:value``.
 
     Examples
     --------
     >>> from online_models.page.messages import messages
-    >>> decoder = PageDecoder(["a"], ["Alien"], ["pace:slow", "genre:Horror"])
+    >>> decoder = PageDecoder(["a"], {0: "Alien"}.get, ["pace:slow", "genre:Horror"])
     >>> row = decoder.head(7, [1, 0, -1, -1], messages("en"))
     >>> row.title, row.tags, row.reason
     ('Slow-paced horror films', ('pace:slow', 'genre:Horror'), <ItemReason.TASTE: 'taste'>)
     """
 
-    def __init__(self, ids: Sequence[str], names: Sequence[str | None], tags: Sequence[str]) -> None:
-        self.ids, self.names, self.tags = ids, names, tags
+    def __init__(self, ids: Sequence[str], name_of: Callable[[int], str | None], tags: Sequence[str]) -> None:
+        self.ids, self.name_of, self.tags = ids, name_of, tags
 
     def head(self, kind: int, arg: Sequence[int], messages: Messages) -> Row:
         """Return a shelf without titles: kind, heading, seed or tags, and reason."""
@@ -84,7 +84,7 @@ class PageDecoder:
             labels = tuple(f"{part.kind}:{part.value}" for part in parts)
         elif said:
             seed = self.ids[said[0]]
-            name = (self.names[said[0]] if said[0] < len(self.names) else None) or seed
+            name = self.name_of(said[0]) or seed
         heading = messages.heading(plain.wire, name or "", labels)
         return Row(kind=plain.wire, title=heading, title_id=seed, tags=labels, reason=plain.reason, items=())
 

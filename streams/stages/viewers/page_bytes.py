@@ -280,7 +280,7 @@ class PageEncoder:
     def _head(self, row: list[int]) -> bytes:
         """Return a shelf's head."""
         kind, language, _, *arg = row
-        wording = PageDecoder(self._titles.ids, self._catalog.facts.names, self._catalog.tag_names)
+        wording = PageDecoder(self._titles.ids, self._catalog.facts.name, self._catalog.tag_names)
         text = msgspec.json.encode(wording.head(kind, arg, messages(LANGUAGES[language])))
         return text[: -len(_END)]
 
@@ -299,7 +299,7 @@ class PageEncoder:
     def _category(self, row: list[int]) -> bytes:
         """Return a category's text."""
         tag, part, language = row
-        wording = PageDecoder((), (), self._catalog.tag_names)
+        wording = PageDecoder((), lambda _: None, self._catalog.tag_names)
         label, name = wording.category(tag, messages(LANGUAGES[language]))
         return msgspec.json.encode(Category(tag=label, title=name, score=part / 100)) + b","
 

@@ -24,7 +24,7 @@ def categories(model: Recommender, viewer: str, language: str = "en") -> tuple[C
     """Return the categories of a viewer's page."""
     slot = int(model.viewers.viewers.acquire([viewer])[0])
     pages = build(model.viewers, model.catalog_index, np.array([slot], np.int32), T0 + 60_000, 5)
-    return PageDecoder([], [], model.catalog.tag_names).categories(pages, 0, messages(language))
+    return PageDecoder([], {}.get, model.catalog.tag_names).categories(pages, 0, messages(language))
 
 
 @pytest.fixture

@@ -198,7 +198,7 @@ def test_rows_of_every_kind_are_written_as_their_words(
     hindi = int.from_bytes(b"hi", "little")
     causes = Causes.of([Cause("v", 1, 2, TIME), Cause("w", 3, 4, TIME)])
     written = encoder.encode(pages, causes, [0, hindi])
-    wording = PageDecoder(titles.ids, catalog.facts.names, catalog.tag_names)
+    wording = PageDecoder(titles.ids, catalog.facts.name, catalog.tag_names)
     for q, language in enumerate(("en", "hi")):
         home = decode_home(written[q])
         assert home.rows == wording.rows(pages, q, messages(language))
