@@ -5,6 +5,7 @@ few rows there are. A row is copied as a whole, not a column of all rows: its fi
 lines, which are asked for a few rows before.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -57,7 +58,7 @@ class PackedFields(NamedTuple):
         """Find the columns by name among the fields of a row; both have the same types."""
         some = [*columns.values()]
         first = [one.ctypes.data - some[0].ctypes.data for one in some]
-        width = [one.strides[0] for one in some]
+        width = [math.prod(one.shape[1:]) * one.itemsize for one in some]  # strides of nothing are not 0
         memory = some[0].reshape(-1).view(np.uint8)
         return cls(memory, np.array(first, np.int64), np.array(width, np.int64), offsets(row, columns))
 
