@@ -42,7 +42,9 @@ _LEAST = 1e-9
 Share = Annotated[float, Ge(0), Le(1)]
 Decay = Annotated[float, Ge(_LEAST), Le(1)]
 Strength = Annotated[float, Ge(0), Le(10)]
-"""Weights of the reward, and steps of learning."""
+"""Weights of the reward."""
+Step = Annotated[float, Ge(0), Le(1)]
+"""Steps of AdaGrad, and the scale of vectors at first: with larger ones vectors grow without end."""
 BlendWeight = Annotated[float, Ge(-4), Le(4)]
 """As ``learners.blender.MAX_WEIGHT``, the bound of a learned weight."""
 Seconds = Annotated[float, Ge(0), Le(1e9)]
@@ -162,14 +164,14 @@ class FactorizationConfig:
     .1497 / .1512 shuffled."""
     negatives: Annotated[int, Ge(0), Le(10_000)] = 100
     """Uniform negatives per positive; 60 cost .0004 HR@10 and save 3 us (README). 0: no factorization."""
-    learning_rate: Strength = 0.1
+    learning_rate: Step = 0.1
     """AdaGrad step of titles."""
-    tag_learning_rate: Strength = 0.05
+    tag_learning_rate: Step = 0.05
     """AdaGrad step of tags; 0: tags have no vectors. .02 / .05 / .1: HR@10 .1966 / .1970 / .1956 alone."""
     tags: Annotated[int, Ge(1), Le(32_000)] = 512
     """Different tags that have vectors, 250 bytes each: the first ones that the catalog names, and new ones
     in place of those that no title has any more."""
-    viewer_learning_rate: Strength = 0.3
+    viewer_learning_rate: Step = 0.3
     """AdaGrad step of the taste vector: .3 is as good as .1 on a replica without lag, and better on one that
     lags 200 events."""
     rejection: Strength = 0.0
@@ -177,7 +179,7 @@ class FactorizationConfig:
     With 0 / .3 / 1, at `blend.rejection` .2 and `blend.satisfaction` 0: disliked to liked titles in the top
     ten .506 / .472 / .466, HR@10 of the liked ones .2438 / .2434 / .2402. Off: it lowers that ratio, but also
     HR@10 (ADR 36 has the whole table)."""
-    initial_scale: Strength = 0.05
+    initial_scale: Step = 0.05
     """Standard deviation of the keyed initial vectors."""
     initial_accumulator: Annotated[float, Ge(_LEAST), Le(1e6)] = 0.05
     """Start of the AdaGrad accumulators: bounds the first steps."""
@@ -188,11 +190,11 @@ class CoWatchConfig:
     """Short-horizon item-item co-watch: the best single model per microsecond measured (HR@10 .190)."""
 
     enabled: bool = True
-    window: int = 30
+    window: Annotated[int, Ge(0), Le(500)] = 30
     """Titles back that a watch is paired with; the weight at 30 is .9 ** 30 = .04."""
     pair_decay: Decay = 0.9
     """Weight of a pair per step between its two titles."""
-    seeds: int = 10
+    seeds: Annotated[int, Ge(0), Le(500)] = 10
     """Recent titles whose neighbours are added up (.8 ** 10 = .11)."""
     seed_decay: Decay = 0.8
     """Weight of a seed per step back."""
@@ -378,7 +380,7 @@ class ModelConfig:
     session_gap_s: Seconds = 1_800.0
     """Longest pause within a session: 30 minutes, the session gap of web analytics. After a longer one the
     viewer begins a new session: older titles count `reward.former`, and the blend is in another context."""
-    publish_drift: float = 0.05
+    publish_drift: Annotated[float, Ge(0), Le(1e6)] = 0.05
     """Distance that a title's output vector moves before its row is published, if the title was only a
     negative meanwhile (vectors are about 1 long)."""
     known_titles: Annotated[int, Ge(64), Le(1_000_000)] = 4_096

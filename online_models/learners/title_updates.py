@@ -108,7 +108,9 @@ def learn_inputs(
         square = np.float32(0.0)
         for f in places_of(h, k):
             square += signals.gradient[i, f] * signals.gradient[i, f]
-        a, length = np.float32(1.0 / np.sqrt(total)), np.sqrt(square)
+        # A history that counts nothing is a representation of 0, from which nothing can be learned
+        a = np.float32(1.0 / np.sqrt(total) if total > SMALL * SMALL else 0.0)
+        length = np.sqrt(square)
         for step in range(depth):
             if a * length < SMALL:  # weights fall with each step: all further ones are small, too
                 break

@@ -84,6 +84,15 @@ def test_representation_is_decayed_and_normed(tiny: ModelConfig, batch: MakeBatc
     assert signals.x[0, 0] == pytest.approx((0.4 + 0.5 * 0.8) / sqrt(1.25), rel=1e-5)
 
 
+def test_a_history_that_counts_nothing_teaches_nothing(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """With earlier sessions at 0, the first title of a session has no history, and input vectors stay."""
+    model = Recommender(replace(tiny, reward=replace(tiny.reward, former=0.0)))
+    model.prequential(batch(("bob", "a"), ("ann", "b"), ("bob", "c")))
+    before = model.titles.arrays.inp[:4].copy()
+    model.prequential(batch(("ann", "c"), at=100 * HOUR_MS))
+    assert np.array_equal(model.titles.arrays.inp[:4], before)
+
+
 def pair_weight(titles: TitleTable, one: int, other: int) -> float:
     """Return the weight of a title's pair with another, 0 without one."""
     near, weights = titles.neighbours(one)
