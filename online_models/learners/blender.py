@@ -26,10 +26,10 @@ HR@10 on MovieLens-100K: equal weights .166, Hedge .172, learned weights .195.
 import numpy as np
 
 from online_models.feedback.impression_counts import choice_set
-from online_models.jit import jit, jit_no_alloc
+from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.tables.derived_columns import SATISFACTION
 from online_models.tables.feedback_layout import SHOWN
-from online_models.tables.layout import F4, F8, I4, I8, Params, Scratch, Titles, Viewers
+from online_models.tables.layout import F4, F8, I4, I8, Params, Real, Scratch, Titles, Viewers
 from online_models.tables.top_k import sift
 
 EXPERTS = 5
@@ -64,6 +64,22 @@ def weights_in(weights: F8, context: int, out: F8) -> None:
         out[e] = weights[0, e] + weights[1 + context, e]
 
 
+LEAST_SUM = 1e-12
+"""Sum of neighbour weights below which they say nothing: divided by it, shares become infinite in single
+precision, and products with them NaN. A pair of titles with a million watches each, ten titles back, has
+4e-7."""
+
+
+@jit_inline
+def scale_of(params: Params, n: int, total: Real) -> np.float32:
+    """Return by what a title's sum of neighbour weights is multiplied: ``n / (floor total)``.
+
+    So it becomes what the title has of ``total``, that of all ``n`` candidates, as a multiple of the average
+    and of the floor.
+    """
+    return np.float32(n / (params.floor * total)) if total > LEAST_SUM else np.float32(0.0)
+
+
 @jit
 def blend_scores(
     titles: Titles, params: Params, weights: F8, context: int, stamp: int, work: Scratch, score: F4
@@ -83,8 +99,8 @@ def blend_scores(
             near += score[1 + COWATCH, j]
             far += score[1 + COWATCH_LONG, j]
     one = np.float32(1.0)
-    by_near = np.float32(n / (params.floor * near)) if near > 0 else np.float32(0.0)
-    by_far = np.float32(n / (params.floor * far)) if far > 0 else np.float32(0.0)
+    by_near = scale_of(params, n, near)
+    by_far = scale_of(params, n, far)
     for a in range(titles.size[1]):
         j = titles.active[a]
         if score[1 + COWATCH_LONG, j] > 0 or score[1 + COWATCH, j] > 0:

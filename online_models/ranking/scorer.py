@@ -13,6 +13,7 @@ from online_models.learners.blender import (
     COWATCH_LONG,
     FACTORIZATION,
     context_of,
+    scale_of,
 )
 from online_models.learners.factorization import represent
 from online_models.ranking.episode_order import hide_ahead
@@ -212,8 +213,8 @@ def add_cowatch(
         near_log[k], far_log[k], factor[k] = a, b, backoff[j]
         score[j, 0] = zero
         score[j, 1] = zero
-    by_near = np.float32(n / (params.floor * near)) if near > 0 else zero
-    by_far = np.float32(n / (params.floor * far)) if far > 0 else zero
+    by_near = scale_of(params, n, near)
+    by_far = scale_of(params, n, far)
     short, long = np.float32(w[COWATCH]), np.float32(w[COWATCH_LONG])
     for k in range(m):
         near_log[k] = one + by_near * factor[k] * near_log[k]
@@ -247,7 +248,7 @@ def subtract_rejected(
                     m += (score[j, 0] == 0) & (more != 0)
                     score[j, 0] += more
                     total += more
-    scale = np.float32(n / (params.floor * total)) if total > 0 else np.float32(0.0)
+    scale = scale_of(params, n, total)
     for k in range(m):
         j = touched[k]
         row[j] -= np.float32(params.rejection) * np.log(np.float32(1.0) + scale * score[j, 0])

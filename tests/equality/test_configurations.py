@@ -17,6 +17,7 @@ from online_models.config import (
     RewardConfig,
     TrendingConfig,
 )
+from online_models.page.config import PageConfig
 from online_models.simulation import World
 from schemas import topics
 from schemas.codec import decode_dead_letter, decode_home, encode
@@ -37,23 +38,27 @@ SMALL: Final[dict[str, st.SearchStrategy[Any]]] = {
     "title_capacity": st.integers(1, 200),
 }
 """What would take long or much memory at its largest; everything else is drawn from all that is allowed."""
-GIVEN: Final = {"guests", "guest_tests", "guest_budget_us", "liked_stars", "disliked_stars"}
+GIVEN: Final = {
+    "guests",
+    "guest_tests",
+    "guest_budget_us",
+    "liked_stars",
+    "disliked_stars",
+    "first",
+    "without",
+}
 """What depends on others, or concerns rankers that are not here."""
 
 
 def numbers(kind: type[Any], **parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Draw a part of the configuration; each number is its default or any that is allowed."""
-    default = kind()
-    hints = get_type_hints(kind, include_extras=True)
-    return st.builds(
-        kind,
-        **{
-            one.name: parts.get(one.name)
-            or st.just(getattr(default, one.name)) | SMALL.get(one.name, st.from_type(hints[one.name]))
-            for one in fields(kind)
-            if one.name not in GIVEN
-        },
-    )
+    default, hints = kind(), get_type_hints(kind, include_extras=True)
+    drawn = {
+        one.name: st.just(getattr(default, one.name)) | SMALL.get(one.name, st.from_type(hints[one.name]))
+        for one in fields(kind)
+        if one.name not in GIVEN | parts.keys()
+    }
+    return st.builds(kind, **drawn, **parts)
 
 
 @st.composite
@@ -76,8 +81,10 @@ def models(draw: st.DrawFn) -> ModelConfig:
 
 
 @settings(phases=(Phase.explicit, Phase.reuse, Phase.generate))  # to shrink a configuration takes minutes
-@given(models(), st.integers(0, 2**16), st.sampled_from([0.0, 1.0]), st.booleans())
-def test_events_are_learned_and_answered(model: ModelConfig, seed: int, tested: float, each: bool) -> None:
+@given(models(), numbers(PageConfig), st.integers(0, 2**16), st.sampled_from([0.0, 1.0]), st.booleans())
+def test_events_are_learned_and_answered(
+    model: ModelConfig, page: PageConfig, seed: int, tested: float, each: bool
+) -> None:
     """Every number is finite, no stage refuses what another has written, and a successor goes on."""
     refused: Counter[str] = Counter()
 
@@ -85,7 +92,9 @@ def test_events_are_learned_and_answered(model: ModelConfig, seed: int, tested: 
         if topic == topics.DEAD_LETTERS and value is not None:
             refused[decode_dead_letter(value).stage] += 1
 
-    given_ = Settings(model=model, prequential_share=tested, list_per_event=each, page_interval_s=0.0)
+    given_ = Settings(
+        model=model, page=page, prequential_share=tested, list_per_event=each, page_interval_s=0.0
+    )
     world = World(seed=seed, viewers=12, titles=60)
     installation = Installation(given_, written, partitions=1)
     players = Players(world, seed, installation.pages, partitions=1)
