@@ -71,8 +71,9 @@ quick: setup
 test: setup ## Run what the README promises (on a real Kafka when Java 17 and Maven are there; 50 examples)
 	$(PYTEST) $(ARGS)
 
-nightly: setup dist ## Run everything: what takes minutes, 200 examples of each law, samples compiled, 20 faults
+nightly: setup dist ## Run everything: what takes minutes, 200 examples of each law, guarded memory, 20 faults
 	NEARLINE_NIGHTLY=1 $(MAKE) test
+	$(BIN)/python -m tests.guarded -q --hypothesis-profile quick tests/online_models
 	$(BIN)/python -m tests.chaos --cycles 20 --any-speed
 
 CYCLES ?= 50

@@ -80,24 +80,32 @@ def models(draw: st.DrawFn) -> ModelConfig:
     )
 
 
+services = st.builds(
+    Settings,
+    model=models(),
+    page=numbers(PageConfig),
+    prequential_share=st.sampled_from([0.0, 0.05, 1.0]),
+    list_per_event=st.booleans(),
+    list_length=st.sampled_from([1, 20, 200]),
+    page_interval_s=st.sampled_from([0.0, 1.0]),
+    profiles=st.booleans(),
+    title_shards=st.sampled_from([1, 3]),
+)
+
+
 @settings(phases=(Phase.explicit, Phase.reuse, Phase.generate))  # to shrink a configuration takes minutes
-@given(models(), numbers(PageConfig), st.integers(0, 2**16), st.sampled_from([0.0, 1.0]), st.booleans())
-def test_events_are_learned_and_answered(
-    model: ModelConfig, page: PageConfig, seed: int, tested: float, each: bool
-) -> None:
+@given(services, st.integers(0, 2**16))
+def test_events_are_learned_and_answered(service: Settings, seed: int) -> None:
     """Every number is finite, no stage refuses what another has written, and a successor goes on."""
     refused: Counter[str] = Counter()
 
     def written(topic: str, _partition: int, _key: bytes | None, value: bytes | None) -> None:
         if topic == topics.DEAD_LETTERS and value is not None:
-            refused[decode_dead_letter(value).stage] += 1
+            refused[decode_dead_letter(value).source.topic] += 1
 
-    given_ = Settings(
-        model=model, page=page, prequential_share=tested, list_per_event=each, page_interval_s=0.0
-    )
     world = World(seed=seed, viewers=12, titles=60)
-    installation = Installation(given_, written, partitions=1)
-    players = Players(world, seed, installation.pages, partitions=1)
+    installation = Installation(service, written, partitions=1)
+    players = Players(world, seed, installation.pages, partitions=1, profiles=service.profiles)
     for title in world.titles:
         installation.write(topics.CATALOG, title.title_id, encode(title))
     for _ in range(2):
@@ -107,7 +115,7 @@ def test_events_are_learned_and_answered(
             installation.turn(1.0, 40)
         installation.restart()
     installation.finish()
-    assert refused.keys() <= {"viewers"}, "strangers write to the events, and nowhere else"
+    assert refused.keys() <= {topics.EVENTS}, "strangers write there, and nowhere else"
     pages = [decode_home(page) for page in installation.pages.values()]
     assert pages
     assert all(isfinite(item.score) for page in pages for row in page.rows for item in row.items)
