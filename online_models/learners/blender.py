@@ -99,8 +99,7 @@ def blend_scores(
             near += score[1 + COWATCH, j]
             far += score[1 + COWATCH_LONG, j]
     one = np.float32(1.0)
-    by_near = scale_of(params, n, near)
-    by_far = scale_of(params, n, far)
+    by_near, by_far = scale_of(params, n, near), scale_of(params, n, far)
     for a in range(titles.size[1]):
         j = titles.active[a]
         if score[1 + COWATCH_LONG, j] > 0 or score[1 + COWATCH, j] > 0:

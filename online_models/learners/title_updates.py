@@ -93,8 +93,7 @@ def learn_inputs(
 ) -> None:
     """Propagate the gradient of a representation to the input vectors of the history.
 
-    ``stale`` counts the steps that the gradients do not know of (`learners.stale_steps`): they make further
-    ones shorter.
+    ``stale`` counts steps that gradients do not know of (`learners.stale_steps`): further ones are shorter.
     """
     k, depth = params.factors, signals.depth[i]
     for h in range(params.horizons.size if depth > 0 else 0):
@@ -108,8 +107,7 @@ def learn_inputs(
         square = np.float32(0.0)
         for f in places_of(h, k):
             square += signals.gradient[i, f] * signals.gradient[i, f]
-        # A history that counts nothing is a representation of 0, from which nothing can be learned
-        a = np.float32(1.0 / np.sqrt(total) if total > SMALL * SMALL else 0.0)
+        a = np.float32(1.0 / np.sqrt(total) if total > SMALL * SMALL else 0.0)  # or x is 0: nothing to learn
         length = np.sqrt(square)
         for step in range(depth):
             if a * length < SMALL:  # weights fall with each step: all further ones are small, too

@@ -213,8 +213,7 @@ def add_cowatch(
         near_log[k], far_log[k], factor[k] = a, b, backoff[j]
         score[j, 0] = zero
         score[j, 1] = zero
-    by_near = scale_of(params, n, near)
-    by_far = scale_of(params, n, far)
+    by_near, by_far = scale_of(params, n, near), scale_of(params, n, far)
     short, long = np.float32(w[COWATCH]), np.float32(w[COWATCH_LONG])
     for k in range(m):
         near_log[k] = one + by_near * factor[k] * near_log[k]

@@ -62,7 +62,7 @@ def test_hyper_parameters_are_settings_too(monkeypatch: pytest.MonkeyPatch) -> N
         ("NEARLINE_SESSION_TIMEOUT_S", "1", "greater than or equal to 6"),
         ("NEARLINE_TOPIC_PREFIX", "a b", "NEARLINE_TOPIC_PREFIX"),
         ("NEARLINE_LOG_LEVEL", "loud", "NEARLINE_LOG_LEVEL"),
-        ("NEARLINE_MODEL__COWATCH__WINDOW", "-1", "window = -1 is outside"),
+        ("NEARLINE_MODEL__COWATCH__WINDOW", "200", "window = 200 is outside"),
         ("NEARLINE_MODEL__COWATCH__WINDO", "5", "did you mean NEARLINE_MODEL__COWATCH__WINDOW"),
         ("NEARLINE_BROKER", "x", "did you mean NEARLINE_BROKERS"),
         ("NEARLINE_KAFKA", "acks=all", "not readable"),
