@@ -179,7 +179,9 @@ class Store:
             if self._writable:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._options = memory.options()
-            self._db = rocksdict.Rdict(str(path), self._options, access_type=access)
+            # By name, or a database that exists has what it was made with, and a cache of 8 MB for itself
+            families = {"default": self._options}
+            self._db = rocksdict.Rdict(str(path), self._options, families, access)
             if self._writable:
                 self._db.set_options({"periodic_compaction_seconds": str(REWRITTEN_S)})
         except Exception as error:

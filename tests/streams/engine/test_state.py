@@ -110,6 +110,19 @@ def test_many_of_nothing(store: Store) -> None:
     assert store.get_many([]) == []
 
 
+@pytest.mark.parametrize("openings", [1, 2])
+def test_databases_share_the_memory_also_when_they_exist(tmp_path: Path, openings: int) -> None:
+    """What is read of tables stays in the shared cache, and in no cache of the database's own."""
+    for _ in range(openings):
+        memory = StoreMemory()
+        store = Store(tmp_path / "0", memory)
+        store.write([(bytes([n]) * 4, b"row" * 999) for n in range(1, 99)], applied=1, changelog_position=1)
+        store._db.flush()
+        store.get_many([bytes([n]) * 4 for n in range(1, 99)])
+        assert memory.parts["block_cache"]() > 98 * 3_000
+        store.close()
+
+
 def test_second_opener_is_told(tmp_path: Path, store: Store, memory: StoreMemory) -> None:
     """A database that is open cannot be opened again, and the error says what to change."""
     with pytest.raises(StateLockedError, match="NEARLINE_STATE_DIR"):
