@@ -43,7 +43,7 @@ Share = Annotated[float, Ge(0), Le(1)]
 Decay = Annotated[float, Ge(_LEAST), Le(1)]
 Strength = Annotated[float, Ge(0), Le(10)]
 """Weights of the reward."""
-Step = Annotated[float, Ge(0), Le(1)]
+Step = Share
 """Steps of AdaGrad, and the scale of vectors at first: with larger ones vectors grow without end."""
 BlendWeight = Annotated[float, Ge(-4), Le(4)]
 """As ``learners.blender.MAX_WEIGHT``, the bound of a learned weight."""

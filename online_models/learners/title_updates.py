@@ -107,7 +107,7 @@ def learn_inputs(
         square = np.float32(0.0)
         for f in places_of(h, k):
             square += signals.gradient[i, f] * signals.gradient[i, f]
-        a = np.float32(1.0 / np.sqrt(total) if total > SMALL * SMALL else 0.0)  # or x is 0: nothing to learn
+        a = np.float32(1.0 / np.sqrt(total) if np.float32(total) > 0 else 0.0)  # 0: `represent` has 0, too
         length = np.sqrt(square)
         for step in range(depth):
             if a * length < SMALL:  # weights fall with each step: all further ones are small, too

@@ -84,13 +84,17 @@ def test_representation_is_decayed_and_normed(tiny: ModelConfig, batch: MakeBatc
     assert signals.x[0, 0] == pytest.approx((0.4 + 0.5 * 0.8) / sqrt(1.25), rel=1e-5)
 
 
-def test_a_history_that_counts_nothing_teaches_nothing(tiny: ModelConfig, batch: MakeBatch) -> None:
-    """With earlier sessions at 0, the first title of a session has no history, and input vectors stay."""
-    model = Recommender(replace(tiny, reward=replace(tiny.reward, former=0.0)))
+@pytest.mark.parametrize(("former", "learns"), [(0.0, False), (1e-5, True)])
+def test_a_history_that_counts_nothing_teaches_nothing(
+    tiny: ModelConfig, batch: MakeBatch, former: float, learns: bool
+) -> None:
+    """With earlier sessions at 0, input vectors stay; one that counts little is a whole representation."""
+    model = Recommender(replace(tiny, reward=replace(tiny.reward, former=former)))
     model.prequential(batch(("bob", "a"), ("ann", "b"), ("bob", "c")))
     before = model.titles.arrays.inp[:4].copy()
     model.prequential(batch(("ann", "c"), at=100 * HOUR_MS))
-    assert np.array_equal(model.titles.arrays.inp[:4], before)
+    assert np.isfinite(model.titles.arrays.inp[:4]).all()
+    assert np.array_equal(model.titles.arrays.inp[:4], before) != learns
 
 
 def pair_weight(titles: TitleTable, one: int, other: int) -> float:
