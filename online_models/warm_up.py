@@ -24,7 +24,6 @@ from online_models.page.encoding import (
     FIRST_SHARED,
     HEAD_NUMBERS,
     SCORE_BYTES,
-    STRIDE,
     FragmentNumbers,
     Fragments,
     PageHeads,
@@ -40,6 +39,7 @@ from online_models.tables.block_maxima import write_maxima
 from online_models.tables.codes import KINDS
 from online_models.tables.hashing import hash_ids
 from online_models.tables.partition_assignment import partitions_for
+from online_models.tables.texts import STRIDE
 from online_models.tables.titles import TitleTable
 from online_models.tables.vector_norms import Norms, write_norms
 from online_models.tables.viewers import ViewerTable
@@ -114,15 +114,15 @@ def encode_blank(pages: Pages) -> None:
     text, none = np.zeros(STRIDE, np.uint8), np.zeros(64, np.int64)
     numbers = np.zeros(pages.kind.shape, np.int32)
     items, said = np.zeros((0, 0, 0), np.int32), np.zeros(pages.category.shape, np.int32)
-    parts = FragmentNumbers(numbers, numbers, np.zeros(KINDS, np.uint8), items, said)
+    own = np.zeros((1, 3), np.int32)
+    parts = FragmentNumbers(numbers, numbers, np.zeros(KINDS, np.uint8), items, own, said)
     n = pages.kind.shape[0]
     seq, shared, at = np.zeros(n, np.int64), np.zeros(n, np.int32), np.zeros(n + FIRST_SHARED + 2, np.int64)
     number_pages(seq, shared, 0, seq.copy())
     heads = PageHeads(text, at, seq, seq, seq, seq, shared, text, at)
     most = pages.title.size * (3 * SCORE_BYTES + 1) + 8 * pages.kind.size + n * HEAD_NUMBERS + STRIDE
     room = np.zeros(most, np.uint8)
-    texts = (text, none) * 4
-    fragments = Fragments(text, np.zeros((8, 2), np.int64), *texts)
+    fragments = Fragments(*(text, none) * 5)
     encode_pages(heads, pages, parts, fragments, room, np.zeros(pages.kind.shape[0], np.int64))
     hash_rows(np.zeros((1, 3), np.int32), np.zeros(1, np.uint64))
 

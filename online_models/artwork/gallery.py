@@ -25,10 +25,13 @@ import numpy as np
 
 from online_models.artwork.bandit import BanditConfig, Thompson
 from online_models.artwork.features import FITS, MOST_VARIANTS, MOST_WORDS, VariantFeatures, fit_of
+from online_models.config import ModelConfig
 from online_models.tables.growing import grown
 from online_models.tables.keyed_random import name_hash
 from online_models.tables.layout import F8
 from online_models.tables.numbering import Numbering
+from online_models.tables.texts import ByteColumn
+from online_models.tables.titles import TitleTable
 from schemas import Title
 
 __all__ = ["DAY_MS", "FITS", "MOST_VARIANTS", "NO_DATA", "Gallery", "Selection", "Variants"]
@@ -119,6 +122,8 @@ class Gallery:
 
     Parameters
     ----------
+    titles
+        The table of titles: what the records say is kept by its rows. Default: a table of its own.
     seed
         Seed of all draws.
 
@@ -142,7 +147,7 @@ class Gallery:
     (1, None)
     """
 
-    def __init__(self, *, seed: int = 0) -> None:
+    def __init__(self, titles: TitleTable | None = None, *, seed: int = 0) -> None:
         self.seed, self.listing_version = seed, 0
         self.features = VariantFeatures(
             np.full((64, MOST_WORDS), -1, np.int32),
@@ -152,7 +157,7 @@ class Gallery:
         )
         self.words = Numbering()
         self._lock = Lock()  # the catalog, the bandits and each partition's pages have a thread of their own
-        self._packed: dict[str, bytes] = {}
+        self._titles, self._packed, self._size = titles or TitleTable(ModelConfig()), ByteColumn(), 0
         # Of titles that somebody has asked for:
         self._rows: dict[str, int] = {}
         self._variants: dict[str, Variants] = {}
@@ -160,7 +165,7 @@ class Gallery:
 
     def __len__(self) -> int:
         """Return the number of titles with several variants."""
-        return len(self._packed)
+        return self._size
 
     def put(self, title_id: str, title: Title) -> None:
         """Take over the newest record of a title."""
@@ -169,21 +174,23 @@ class Gallery:
             self.withdraw(title_id)
             return
         tagged = [(one.id, one.tags) for one in artworks], [(one.id, one.tags) for one in trailers]
-        packed = _packed(tagged)
-        before = self._packed.get(title_id)
+        packed, before = _packed(tagged), self._record(title_id)
         if packed == before:  # a nightly catalog: every selector would hold a copy of its own of each night
             return
         with self._lock:
-            self._packed[title_id] = packed
+            self._packed.put(self._titles.intern([title_id], admit=True), [packed])
             if title_id in self._rows:
                 self._unpack(title_id)
-        self.listing_version += before is None
+        self._size += not before
+        self.listing_version += not before
 
     def withdraw(self, title_id: str) -> None:
         """Remove the variants of a title."""
-        if self._packed.pop(title_id, None) is not None:
+        if self._record(title_id):
+            self._size -= 1
             self.listing_version += 1
             with self._lock:
+                self._packed.put(self._titles.intern([title_id], admit=True), [b""])
                 if self._variants.pop(title_id, None) is not None:
                     self._use_words(self._rows[title_id], ())
 
@@ -194,12 +201,17 @@ class Gallery:
     def variants(self, title_id: str) -> Variants | None:
         """Return the variants of a title; None without a choice."""
         found = self._variants.get(title_id)
-        if found is None and title_id in self._packed:
+        if found is None and self._record(title_id):
             with self._lock:
                 found = self._variants.get(title_id)  # another thread may have been first, or withdrawn it
-                if found is None and title_id in self._packed:
+                if found is None and self._record(title_id):
                     found = self._unpack(title_id)
         return found
+
+    def _record(self, title_id: str) -> bytes:
+        """Return what a title's record says, packed; nothing without a choice."""
+        row = self._titles.row(title_id)
+        return b"" if row is None or row >= len(self._packed) else self._packed.find(row)
 
     def known(self, title_id: str) -> Thompson:
         """Return the bandit of a title for reading."""
@@ -244,7 +256,7 @@ class Gallery:
 
     def _unpack(self, title_id: str) -> Variants:
         """Unpack the variants of a title, and write their features; the caller holds the lock."""
-        variants = _variants_of(*_unpacked(self._packed[title_id]))
+        variants = _variants_of(*_unpacked(self._record(title_id)))
         self._make_row(title_id)
         self._bump_version(title_id)  # before and after: a reader in between caches nothing
         self._variants[title_id] = variants

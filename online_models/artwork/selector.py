@@ -36,6 +36,10 @@ ROUNDED = 1.0 + 1e-9
 """Factor above any rounding error of a bound in `is_earlier`."""
 UNNUMBERED = -1
 """Number of a selection that no item shows yet."""
+SHARES = 10_000
+"""Propensities are rounded to so many parts of one."""
+PROPENSITIES: Final = (None, *(n / SHARES for n in range(SHARES + 1)))
+"""Propensities by number, 0 where there was no choice."""
 POLICY = TRAILER + 3
 """First bit of the policy in a key (`key_of`); the title begins two bits later."""
 
@@ -84,6 +88,8 @@ class ItemChoices(NamedTuple):
     slot: I8
     number: I4
     """The choice (after `find_choices`), then the number of the selection (after `draw`)."""
+    propensity: I4
+    """Index in `PROPENSITIES` (after `draw`)."""
 
 
 @jit_inline
@@ -255,6 +261,8 @@ def draw(
             cache.selection[choice, arm] = number = UNNUMBERED - n
         if number != 0:
             out.page[m], out.shelf[m], out.slot[m], out.number[m] = q, r, k, number
+            chance = cache.probability[choice, arm]
+            out.propensity[m] = np.int32(1.5 + SHARES * chance) if chance > 0.0 else 0
             m += 1
     return m, n
 
@@ -262,9 +270,8 @@ def draw(
 MOST_CHOICES: Final = 100_000
 """Choices in the cache; when there are more, the cache is emptied. They take 34 MB (measured), and each title
 that has changed since some were made takes 1.5 kB until then."""
-MOST_SELECTIONS: Final = 4 * MOST_CHOICES
-"""Selections with a number, 74 MB (measured). Each update of a bandit makes new propensities, so without this
-their number had no bound."""
+MOST_SELECTIONS: Final = MOST_CHOICES
+"""Selections with a number: artworks and trailers, each combination once, 18 MB."""
 _ROWS: Final = 1 << 10
 """Initial capacity of the cache."""
 _FITS: Final = np.arange(MOST_VARIANTS) * FIT_BITS
@@ -286,8 +293,8 @@ class ArtworkSelector:
     gallery
         The same.
     selections
-        Selections by the numbers that `select` returns; number 0 is the first artwork and trailer. When
-        numbering starts again, the attribute is another list.
+        Selections, without propensities, by the numbers that `select` returns; number 0 is the first artwork
+        and trailer. When numbering starts again, the attribute is another list.
 
     Examples
     --------
@@ -333,9 +340,14 @@ class ArtworkSelector:
         found = new_choices(listed)
         end = self.select(items, titles, (0, 1), found, 0, now_ms=now_ms, policy=policy)
         out = [self.selections[0]] * n
-        for slot, number in zip(found.slot[:end].tolist(), found.number[:end].tolist(), strict=True):
-            out[slot] = self.selections[number]
+        columns = (column[:end].tolist() for column in (found.slot, found.number, found.propensity))
+        for slot, number, chance in zip(*columns, strict=True):
+            out[slot] = self.selection(number, chance)
         return out
+
+    def selection(self, number: int, propensity: int) -> Selection:
+        """Return the selection of a number and a propensity that `select` has returned."""
+        return self.selections[number]._replace(propensity=PROPENSITIES[propensity])
 
     def liked_words(self, liked: LikedWords) -> I4:
         """Translate the words that viewers like into numbers of the gallery's vocabulary: [p, WORDS]."""
@@ -371,7 +383,7 @@ class ArtworkSelector:
             First page, and the one after the last.
         out, first
             Receives, from entry `first` on, the items with a selection other than number 0, in
-            order, with the numbers of their selections (`selections`).
+            order, with the numbers of their selections (`selections`) and propensities.
         now_ms
             Time; its day is part of the key of each draw.
         policy
@@ -437,14 +449,11 @@ class ArtworkSelector:
     def _number_selections(self, unnumbered: I8, numbers: I4) -> None:
         """Give the selections that are shown for the first time their numbers."""
         (choices, arms), given = np.divmod(unnumbered, MOST_VARIANTS), []
-        columns = choices, arms, self._cache.probability[choices, arms], self._codes(choices)
-        for choice, arm, probability, code in zip(*(column.tolist() for column in columns), strict=True):
+        columns = choices, arms, self._codes(choices)
+        for choice, arm, code in zip(*(column.tolist() for column in columns), strict=True):
             variants = self._variants[choice]
-            selection = Selection(trailer=_trailer(variants, code))
-            if probability:
-                selection = selection._replace(
-                    artwork=variants.artworks[arm], propensity=round(probability, 4)
-                )
+            artwork = variants.artworks[arm] if _competing(variants) else None
+            selection = Selection(artwork, trailer=_trailer(variants, code))
             number = self._numbers.setdefault(selection, len(self.selections))
             if number == len(self.selections):
                 self.selections.append(selection)
@@ -480,7 +489,7 @@ class ArtworkSelector:
         self._clear_selections()
 
     def _clear_selections(self) -> None:
-        """Start numbering again; choices stay, selections with old propensities go."""
+        """Start numbering again; choices stay, selections that nobody is shown any more go."""
         self.selections, self._numbers = [Selection()], {Selection(): 0}
         self._cache.selection[self._cache.selection > 0] = UNNUMBERED
 
@@ -488,7 +497,8 @@ class ArtworkSelector:
 def new_choices(titles: I4) -> ItemChoices:
     """Allocate the output for all items of some pages [n, R, L]."""
     page, shelf, slot = np.empty((3, titles.size), np.int64)
-    return ItemChoices(page, shelf, slot, np.empty(titles.size, np.int32))
+    number, propensity = np.empty((2, titles.size), np.int32)
+    return ItemChoices(page, shelf, slot, number, propensity)
 
 
 def _competing(variants: Variants) -> int:

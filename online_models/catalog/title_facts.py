@@ -8,6 +8,7 @@ import numpy as np
 from online_models.tables.growing import grown
 from online_models.tables.layout import F8, I4, I8
 from online_models.tables.numbering import Numbering, spans_of
+from online_models.tables.texts import TextColumn
 from schemas import Title
 
 __all__ = ["NEVER", "TitleFacts"]
@@ -27,19 +28,19 @@ class TitleFacts:
     Attributes
     ----------
     names
-        Names by row, None for titles without one.
+        Names by row, "" for titles without one.
 
     Examples
     --------
     >>> from schemas import Availability
     >>> facts = TitleFacts()
     >>> facts.put(np.array([1]), [Title(title_id="a", name="Alien", series_id="s", release_ms=5)])
-    >>> facts.names, facts.series(3).tolist(), facts.available_since(2)[1]
-    ([None, 'Alien'], [-1, 0, -1], np.int64(5))
+    >>> [*facts.names], facts.series(3).tolist(), facts.available_since(2)[1]
+    (['', 'Alien'], [-1, 0, -1], np.int64(5))
     """
 
     def __init__(self) -> None:
-        self.names: list[str | None] = []
+        self.names = TextColumn()
         self._numbering = Numbering()  # of series
         self._series: I4 = np.zeros(0, np.int32)
         self._order: I8 = np.zeros(0, np.int64)  # in its series, -1: unknown
@@ -69,14 +70,13 @@ class TitleFacts:
         self._seconds[rows] = [title.duration_s or 0.0 for title in titles]
 
     def _put_names(self, rows: I4, names: Sequence[str | None]) -> None:
-        held = self.names
-        renamed = [held[row] != name for row, name in zip(rows.tolist(), names, strict=True)]
-        self._renamed[rows] += np.array(renamed, np.bool_)
-        for row, name in zip(rows.tolist(), names, strict=True):
-            held[row] = name
+        held = map(self.names.find, rows.tolist())
+        new = [n for n, (former, name) in enumerate(zip(held, names, strict=True)) if former != name]
+        self._renamed[rows[new]] += 1
+        self.names.put(rows[new], [names[n] for n in new])
 
     def _fit(self, size: int) -> None:
-        self.names.extend([None] * (size - len(self.names)))
+        self.names.extend(size)
         self._series = grown(self._series, size, -1)
         self._order = grown(self._order, size, -1)
         self._since = grown(self._since, size, NEVER)
@@ -85,7 +85,7 @@ class TitleFacts:
 
     def name(self, row: int) -> str | None:
         """Return the name of a title, None without one."""
-        return self.names[row] if row < len(self.names) else None
+        return self.names.find(row) if row < len(self.names) else None
 
     def name_changes(self, rows: I4) -> I4:
         """Return how often the name of each row has changed in this process, 0 for unknown rows: [m]."""
@@ -173,7 +173,7 @@ class TitleFacts:
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         """Return names and arrays for :meth:`from_state`."""
-        named = [(row, name) for row, name in enumerate(self.names) if name is not None]
+        named = [(row, name) for row, name in enumerate(self.names) if name]
         names = {"title_names": named, "series_names": self._numbering.names}
         arrays: dict[str, np.ndarray[Any, Any]] = {
             "title_series": self._series,
@@ -188,9 +188,9 @@ class TitleFacts:
         """Return the facts of a state; none if it was stored without facts."""
         out = cls()
         if "title_series" in arrays:
-            out.names = [None] * arrays["title_series"].size
-            for row, name in facts["title_names"]:
-                out.names[int(row)] = name
+            out.names.extend(arrays["title_series"].size)
+            named = facts["title_names"]
+            out.names.put(np.array([row for row, _ in named], np.int32), [name for _, name in named])
             out._series, out._since = arrays["title_series"].copy(), arrays["title_since"].copy()
             out._numbering = Numbering.of(facts["series_names"], out._series[out._series >= 0])
             out._seconds = arrays.get("title_seconds", np.zeros(out._series.size)).copy()

@@ -13,6 +13,7 @@ from online_models.passed_by_pointer import PassedByPointer
 from online_models.tables.codes import CONTINUE_WATCHING, NO_SHELF
 from online_models.tables.hashing import mix
 from online_models.tables.layout import I4, I8, U1, U8
+from online_models.tables.texts import SIZE, SIZE_BITS, STRIDE
 
 SCORE_BYTES = 17
 """Maximum bytes of a formatted score: sign, ten digits, point, four decimals, and one spare."""
@@ -20,13 +21,7 @@ DECIMALS = 4
 """Decimals of a score."""
 
 
-STRIDE = 16
-"""Bytes copied at a time. Texts and the buffer have as many spare bytes at their ends."""
-
-
-BEFORE_ID, BEHIND_ID = len('{"title_id":'), len(',"score":')
-"""Bytes before and behind the id in a title's fragment."""
-BECAUSE, PROGRESS, LEFT, FIRST_TAG = range(4)
+BEFORE_ID, BEHIND_ID, BECAUSE, PROGRESS, LEFT, FIRST_TAG = range(6)
 """Numbers of the labels."""
 VIEWER, LIST, DASH, SEQ, GENERATED, EXPIRES, ROWS, FIRST_SHARED = range(8)
 """Numbers of the texts of a page's head."""
@@ -37,20 +32,21 @@ HEAD_NUMBERS = 6 * 20
 class Fragments(PassedByPointer):
     """Texts that pages consist of, each with ``STRIDE`` spare bytes at the end."""
 
-    names: U1
-    """``{"title_id":"…","score":`` of all titles, in any order."""
-    span: I8
-    """[T, 2] start and end of each title's."""
+    ids: U1
+    """Ids of all titles, and the place of each, [T] (`online_models.tables.texts`)."""
+    id_at: I8
     heads: U1
     """``{"kind":"…",…,"items":[`` of all shelves, end to end."""
     head_at: I8
     """[heads + 1] start of each, and the end of the last."""
     labels: U1
-    """``,"because":``, ``,"progress":``, ``,"left_s":``, then the tags as JSON, end to end."""
+    """``{"title_id":``, ``,"score":``, ``,"because":``, ``,"progress":``, ``,"left_s":``, then the tags as
+    JSON, end to end."""
     label_at: I8
-    """[3 + tags + 1] start of each, and the end of the last."""
+    """[5 + tags + 1] start of each, and the end of the last."""
     tails: U1
-    """What follows, end to end: ``}``, ``,"reason":"…"}`` of each reason, ``,"propensity":…}``."""
+    """What follows, end to end: nothing, then ``,"reason":"…"`` of each reason, and in any order
+    ``,"artwork":"…","trailer":"…"``, ``,"arm":"…"`` and ``,"propensity":…``."""
     tail_at: I8
     """[tails + 1] start of each, and the end of the last."""
     said: U1
@@ -64,19 +60,23 @@ class FragmentNumbers(NamedTuple):
 
     head: I4
     """[n, R] head of each shelf."""
-    tail: I4
-    """[n, R] tail of items that have the shelf's reason."""
+    propensity: I4
+    """[n, R] propensity of a shelf's items, 0 for none."""
     reason: U1
     """[kinds] reason of each kind of shelf."""
     item: I4
-    """[n, R, L] tails of items that have their own, 0 for none; empty if no item has."""
+    """[n, R, L] row in `own` of items that have some, 0 for none; empty if no item has."""
+    own: I4
+    """[m, 3] artwork with trailer, arm and propensity of items, 0 for none."""
     category: I4
     """[n, C] texts of the categories, -1 where there are no more."""
 
     def of(self, some: slice) -> "FragmentNumbers":
         """Return the numbers of some of the pages."""
         item = self.item[some] if self.item.size else self.item
-        return FragmentNumbers(self.head[some], self.tail[some], self.reason, item, self.category[some])
+        return self._replace(
+            head=self.head[some], propensity=self.propensity[some], item=item, category=self.category[some]
+        )
 
 
 class PageHeads(NamedTuple):
@@ -188,12 +188,25 @@ def copy_label(out: U1, at: int, fragments: Fragments, number: int) -> int:
 
 
 @jit_inline
+def copy_tail(out: U1, at: int, fragments: Fragments, number: int) -> int:
+    """Copy a part of an item's end and return its end."""
+    start, end = fragments.tail_at[number], fragments.tail_at[number + 1]
+    return int(copy(out, at, fragments.tails, start, end))
+
+
+@jit_inline
+def copy_id(out: U1, at: int, fragments: Fragments, title: int) -> int:
+    """Copy the id of a title and return its end."""
+    place = fragments.id_at[title]
+    start = place >> SIZE_BITS
+    return int(copy(out, at, fragments.ids, start, start + (place & SIZE)))
+
+
+@jit_inline
 def write_because(out: U1, at: int, because: int, fragments: Fragments) -> int:
     """Write what a reason refers to: a title's id out of its fragment, or a tag; nothing for -1."""
-    if because >= 0 and fragments.span[because, 1] > fragments.span[because, 0]:
-        at = copy_label(out, at, fragments, BECAUSE)
-        start, end = fragments.span[because, 0] + BEFORE_ID, fragments.span[because, 1] - BEHIND_ID
-        return int(copy(out, at, fragments.names, start, end))
+    if because >= 0 and fragments.id_at[because] > 0:
+        return copy_id(out, copy_label(out, at, fragments, BECAUSE), fragments, because)
     if because < -1:
         return int(
             copy_label(out, copy_label(out, at, fragments, BECAUSE), fragments, FIRST_TAG - 2 - because)
@@ -250,7 +263,7 @@ def encode_pages(
     pages
         [n] a title of -1 ends a shelf, a kind of ``NO_SHELF`` a page.
     parts
-        Fragments of each shelf; the tails of reasons follow the first one.
+        Fragments of each shelf.
     fragments
         Texts of all titles, shelves and reasons on the pages.
     out
@@ -298,7 +311,6 @@ def encode_shelf(
     pages: Pages, parts: FragmentNumbers, q: int, r: int, reason: int, fragments: Fragments, out: U1, at: int
 ) -> int:
     """Write the items of a shelf, and return their end."""
-    span, tail_at = fragments.span, fragments.tail_at
     for k in range(pages.title.shape[2]):
         t = pages.title[q, r, k]
         if t < 0:
@@ -306,16 +318,19 @@ def encode_shelf(
         if k > 0:
             out[at] = 44  # ,
             at += 1
-        at = copy(out, at, fragments.names, span[t, 0], span[t, 1])
-        at = write_score(out, at, pages.score[q, r, k])
+        at = copy_id(out, copy_label(out, at, fragments, BEFORE_ID), fragments, t)
+        at = write_score(out, copy_label(out, at, fragments, BEHIND_ID), pages.score[q, r, k])
         at = write_because(out, at, pages.because[q, r, k], fragments)
         if pages.kind[q, r] == CONTINUE_WATCHING:
             at = write_progress(out, at, pages.progress[q, k], pages.left[q, k], fragments)
-        mine = pages.reason[q, r, k]
-        end = parts.tail[q, r] if mine == reason else 1 + mine
-        if parts.item.size > 0 and parts.item[q, r, k] > 0:
-            end = parts.item[q, r, k]
-        at = copy(out, at, fragments.tails, tail_at[end], tail_at[end + 1])
+        if pages.reason[q, r, k] != reason:
+            at = copy_tail(out, at, fragments, 1 + pages.reason[q, r, k])
+        own = parts.item[q, r, k] if parts.item.size > 0 else 0
+        for n in range(3 if own > 0 else 0):
+            at = copy_tail(out, at, fragments, parts.own[own, n])
+        at = copy_tail(out, at, fragments, parts.propensity[q, r])
+        out[at] = 125  # }
+        at += 1
     return at
 
 

@@ -10,8 +10,8 @@ some of the others (`TitleTable.evict`), and rows of evicted titles are used aga
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
-from itertools import chain
+from collections.abc import Collection, Sequence
+from itertools import chain, islice
 from threading import Lock
 from typing import Any
 
@@ -47,6 +47,7 @@ from online_models.tables.packed_fields import (
 )
 from online_models.tables.rows import NEIGHBOUR, TITLE_ROWS, PackedTitles
 from online_models.tables.tag_numbers import TagNumbers, TagRows, fill_tags, replace_tags
+from online_models.tables.texts import TextColumn
 from online_models.tables.title_arrays import START_PLACES, empty_titles, kernel_params
 from online_models.tables.vector_norms import VectorNorms
 
@@ -61,6 +62,8 @@ _BY_ROW = (
 )  # fmt: skip
 """Columns with one entry a title, `active` excepted."""
 _POOL = ("nbr", "nbr_w", "pool")
+MOST_RECENT = 1 << 17
+"""Ids whose rows are in a dict, 21 MB: a look-up takes .05 us there, 1.5 us by the id's key (measured)."""
 FREE_SHARE = 0.2
 """Share of the places of neighbours that may be free: titles that grow leave a third behind (measured with
 100,000 titles of four watches each), and only titles that grow later can use them."""
@@ -123,9 +126,9 @@ class TitleTable:
         self.seed = seed
         self._learns = learns
         self.params = kernel_params(config, seed)
-        self.ids: list[str] = []
+        self.ids = TextColumn()
         self._tag_numbers = TagNumbers(config.factorization.tags)
-        self._rows: dict[str, int] = {}
+        self._recent: dict[str, int] = {}
         self._free: list[int] = []
         self.reused = 0
         self._in_catalog: NDArray[np.bool_] = np.zeros(_START, np.bool_)
@@ -151,7 +154,10 @@ class TitleTable:
 
     def row(self, title_id: str) -> int | None:
         """Return the row of a title, None if it has none. Creates nothing."""
-        return self._rows.get(title_id)
+        row = self._recent.get(title_id)
+        if row is None:
+            row = int(self.find(np.array([title_key(title_id)], np.uint64))[0])
+        return row if row >= 0 else None
 
     @property
     def outside(self) -> int:
@@ -178,11 +184,11 @@ class TitleTable:
         admit
             Whether they have room in any case: titles of the catalog, rows of the stage itself.
         """
-        rows = self._rows
+        recent = self._recent
         try:
-            return np.array([rows[t] for t in title_ids], np.int32)
+            return np.array([recent[t] for t in title_ids], np.int32)
         except KeyError:
-            return self._intern_new(title_ids, admit=admit)
+            return self._intern_others(title_ids, admit=admit)
 
     def by_key(self, keys: U8, *, admit: bool = False) -> I4:
         """Return the rows of keys; makes rows without a name for new keys, -1 beyond the capacity.
@@ -194,7 +200,7 @@ class TitleTable:
             with self._lock:
                 unknown = np.unique(keys[out < 0])
                 unknown = unknown[self._index.find_many(unknown) < 0]  # another thread may have added some
-                self._add(unknown if admit else unknown[: self._room()], None)
+                self._add(unknown if admit else unknown[: self._room()])
             out = self._index.find_many(keys)
         return out
 
@@ -217,10 +223,9 @@ class TitleTable:
             self._index.remove(rows)
             release_neighbours(a, rows)
             drop_neighbours(a, gone, lost)
-            for row in rows.tolist():
-                if self.ids[row]:
-                    del self._rows[self.ids[row]]
-                    self.ids[row] = ""
+            for title_id in map(self.ids.__getitem__, rows.tolist()):
+                self._recent.pop(title_id, None)
+            self.ids.put(rows, [None] * rows.size)
             self._tag_numbers.count(self.arrays.tags[rows], -1)
             for name in _BY_ROW:
                 getattr(a, name)[rows] = getattr(fresh, name)[0]
@@ -449,7 +454,7 @@ class TitleTable:
 
     def snapshot(self) -> bytes:
         """Return the table as bytes (:mod:`online_models.tables.snapshots`). Changes nothing."""
-        facts = {"config": self.config, "seed": self.seed, "ids": self.ids, "tags": self.tags}
+        facts = {"config": self.config, "seed": self.seed, "ids": [*self.ids], "tags": self.tags}
         whole = ("size", "totals", "tag_out", "tag_published", "tag_acc", "pool")
         columns = self.arrays.as_dict()
         used = {name: column if name in whole else column[: len(self)] for name, column in columns.items()}
@@ -461,9 +466,8 @@ class TitleTable:
         """Return the table of a snapshot."""
         facts, arrays = snapshots.unpack("TitleTable", data)
         out = cls(snapshots.config_from(facts["config"]), seed=facts["seed"])
-        out.ids = facts["ids"]
+        out.ids.put(np.arange(len(facts["ids"])), [title_id or None for title_id in facts["ids"]])
         out._tag_numbers = TagNumbers(out.config.factorization.tags, facts.get("tags", []))
-        out._rows = {title_id: row for row, title_id in enumerate(out.ids) if title_id}
         out.arrays = out._allocate(max(_START, len(out)))
         out.reserve_neighbours(len(arrays["nbr"]))
         out._in_catalog = np.zeros(out.arrays.bias.size, np.bool_)
@@ -477,22 +481,29 @@ class TitleTable:
         """Return the rows whose changes are worth a record."""
         return np.flatnonzero(self.arrays.changed[: len(self)]).astype(np.int32)
 
-    def _intern_new(self, title_ids: Sequence[str], *, admit: bool) -> I4:
+    def _intern_others(self, title_ids: Sequence[str], *, admit: bool) -> I4:
+        """Return the rows of titles, of which some are new or were not asked for recently."""
         with self._lock:
-            unknown = dict.fromkeys(t for t in title_ids if t not in self._rows)
-            keys = np.array([title_key(t) for t in unknown], np.uint64)
-            at = self._index.find_many(keys)
-            for title_id, row in zip(unknown, at.tolist(), strict=True):
-                if row >= 0:
-                    self._rows[title_id] = row
-                    self.ids[row] = title_id
-            new = [(t, k) for t, k, row in zip(unknown, keys, at, strict=True) if row < 0]
-            new = new if admit else new[: self._room()]
-            self._add(np.array([k for _, k in new], np.uint64), [t for t, _ in new])
-        return np.array([self._rows.get(t, -1) for t in title_ids], np.int32)
+            rows = {t: row for t in title_ids if (row := self._recent.get(t)) is not None}
+            others = [*dict.fromkeys(t for t in title_ids if t not in rows)]
+            keys = np.array([*map(title_key, others)], np.uint64)
+            new = np.flatnonzero(self._index.find_many(keys) < 0)
+            self._add(keys[new if admit else new[: self._room()]])
+            found = self._index.find_many(keys)
+            self._name(found, others)
+            rows |= zip(others, found.tolist(), strict=True)
+            if len(rows) + len(self._recent) > MOST_RECENT:
+                self._recent = {}  # whoever looks something up meanwhile does so in the former ones
+            self._recent |= {t: row for t, row in islice(rows.items(), MOST_RECENT) if row >= 0}
+        return np.array([rows[t] for t in title_ids], np.int32)
 
-    def _add(self, keys: U8, names: Iterable[str] | None) -> None:
-        """Add rows, first in place of evicted ones; the caller holds the lock."""
+    def _name(self, rows: I4, title_ids: Sequence[str]) -> None:
+        """Set the ids of rows that have none yet; -1 for no row."""
+        new = [n for n, row in enumerate(rows.tolist()) if row >= 0 and not self.ids[row]]
+        self.ids.put(rows[new], [title_ids[n] for n in new])
+
+    def _add(self, keys: U8) -> None:
+        """Add rows without a name, first in place of evicted ones; the caller holds the lock."""
         again = [self._free.pop() for _ in range(min(len(self._free), keys.size))]
         self.reused += len(again)
         first = len(self.ids)
@@ -508,15 +519,9 @@ class TitleTable:
         a.key[rows] = keys
         fill_keyed_rows(a.out, rows, self.seed, _OUT, a.key, scale)
         fill_keyed_rows(a.inp, rows, self.seed, _INP, a.key, scale)
-        named = list(names) if names is not None else [""] * int(keys.size)
-        self.ids.extend([""] * (last - first))
-        for row, title_id in zip(rows.tolist(), named, strict=True):
-            self.ids[row] = title_id
+        self.ids.extend(last)
         self._index.insert(rows)
         a.size[0] = last
-        for row, title_id in zip(rows.tolist(), named, strict=True):
-            if title_id:
-                self._rows[title_id] = row
 
     def _indexed(self) -> KeyIndex:
         """Return the index of all rows, over the present column of keys."""

@@ -31,7 +31,7 @@ from online_models.tables import numbering
 from streams import cli
 from streams.engine import freshness
 from streams.serve.mirror import mirror
-from streams.stages.viewers import page_bytes
+from streams.stages.viewers import fragments
 from streams.stages.wire.cached_rows import RowMemory
 from streams.telemetry.metrics import Metrics
 
@@ -47,7 +47,7 @@ LOW_BOUNDS: Final = (
     (freshness, "WAYS", 64),
     (freshness, "TRACES", 64),
     (mirror, "MOST_CHECKED", 100),
-    (page_bytes, "_MAX_FRAGMENTS", 6_000),
+    (fragments, "MOST_BYTES", 600_000),
 )
 """Bounds of caches: a twentieth or so of what they are. The fragments of 5,000 titles have to have room."""
 LOW_ROW_MEMORY: Final = 10_000_000

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 
 from online_models.artwork.features import TasteFeatures
 from online_models.artwork.gallery import Gallery, Selection
-from online_models.artwork.selector import ArtworkSelector, PageItems, new_choices
+from online_models.artwork.selector import PROPENSITIES, ArtworkSelector, PageItems, new_choices
 from online_models.experiments.interleaving import FIRST, InterleavedPick
 from online_models.page.headings import last_propensity
 from online_models.page.layout import Pages
@@ -17,7 +16,7 @@ from online_models.tables.codes import EXPLORE, NO_SHELF
 from online_models.tables.layout import I4, I8
 from schemas.experiments import ArtworkPolicy
 
-__all__ = ["NOTHING", "ArtworkSelection", "PageArtwork", "item_tail", "last_drawn", "with_arms"]
+__all__ = ["NOTHING", "ArtworkSelection", "PageArtwork", "last_drawn", "with_arms"]
 
 
 class ArtworkSelection(NamedTuple):
@@ -30,6 +29,9 @@ class ArtworkSelection(NamedTuple):
     number: I4
     """[m] index in `shown`."""
     shown: Sequence[Selection]
+    propensity: I4
+    """[m] index in `propensities`."""
+    propensities: Sequence[float | None] = PROPENSITIES
     arm: Sequence[str | None] | None = None
     """[m] arm of an interleaving that picked the item, or None; no sequence without an interleaving."""
 
@@ -40,7 +42,8 @@ class ArtworkSelection(NamedTuple):
 
 _NOWHERE: Final[I8] = np.zeros(0, np.int64)
 _FIRST: Final = (Selection(),)
-NOTHING: Final = ArtworkSelection(_NOWHERE, _NOWHERE, _NOWHERE, np.zeros(0, np.int32), _FIRST)
+_NO_NUMBERS: Final[I4] = np.zeros(0, np.int32)
+NOTHING: Final = ArtworkSelection(_NOWHERE, _NOWHERE, _NOWHERE, _NO_NUMBERS, _FIRST, _NO_NUMBERS)
 _UNKNOWN: Final = -2
 _BLOCK: Final = 128
 """Viewers of one call of the selector: its choice cache lives until the call ends."""
@@ -87,15 +90,18 @@ class PageArtwork:
             some, first = (a, min(a + _BLOCK, slots.size)), end
             end = selector.select(items, names, some, found, first, now_ms=now_ms, policy=policy)
             tables.renumber(found.number[first:end], selector.selections)
-        page, row, slot, number = found
-        return ArtworkSelection(page[:end], row[:end], slot[:end], number[:end], tables.all())
+        page, row, slot, number, propensity = found
+        return ArtworkSelection(
+            page[:end], row[:end], slot[:end], number[:end], tables.all(), propensity[:end]
+        )
 
     def _places(self, listed: I4) -> I4:
         """Return the gallery places of titles by their rows; -1 for titles that show their first artwork."""
         names, gallery = self._side.titles.ids, self._gallery
-        if self._listed != gallery.listing_version or len(self._place) < len(names):
+        if self._listed != gallery.listing_version or len(self._place) <= len(names):
             self._listed = gallery.listing_version
-            self._place = np.full(len(names), _UNKNOWN, np.int32)
+            self._place = np.full(len(names) + 1, _UNKNOWN, np.int32)
+            self._place[-1] = -1  # of no title
         places = self._place[listed]
         if (places == _UNKNOWN).any():
             for title in np.unique(listed[places == _UNKNOWN]).tolist():
@@ -152,9 +158,10 @@ def with_arms(
             arms.append(None)
         arms[n] = labels[0 if team == FIRST else 1]
     at = np.array(places, np.int64).reshape(-1, 3).T
-    numbers = np.zeros(len(places), np.int32)
-    numbers[: selection.number.size] = selection.number
-    return ArtworkSelection(at[0], at[1], at[2], numbers, selection.shown, arms)
+    number, propensity = np.zeros((2, len(places)), np.int32)
+    number[: selection.number.size] = selection.number
+    propensity[: selection.number.size] = selection.propensity
+    return ArtworkSelection(at[0], at[1], at[2], number, selection.shown, propensity, arm=arms)
 
 
 def last_drawn(pages: Pages, share: float) -> ArtworkSelection:
@@ -163,19 +170,7 @@ def last_drawn(pages: Pages, share: float) -> ArtworkSelection:
         return NOTHING
     page = np.flatnonzero(pages.candidates)
     counts, numbers = np.unique(pages.candidates[page], return_inverse=True)
-    shown = [Selection(propensity=last_propensity(n, share)) for n in counts.tolist()]
+    propensities = [last_propensity(n, share) for n in counts.tolist()]
     first = np.zeros(page.size, np.int64)
-    return ArtworkSelection(page, first, first + pages.title.shape[2] - 1, numbers.astype(np.int32), shown)
-
-
-def item_tail(reason: str | None, shown: Selection, arm: str | None) -> bytes:
-    """Return the JSON after the score of an item that names reason, artwork or arm."""
-    fields = {
-        "reason": reason,
-        "artwork": shown.artwork,
-        "trailer": shown.trailer,
-        "arm": arm,
-        "propensity": shown.propensity,
-    }
-    text = msgspec.json.encode({name: value for name, value in fields.items() if value is not None})
-    return b"," + text[1:]
+    slot, number = first + pages.title.shape[2] - 1, first.astype(np.int32)
+    return ArtworkSelection(page, first, slot, number, _FIRST, numbers.astype(np.int32), propensities)

@@ -6,15 +6,19 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.page.encoding import STRIDE, hash_rows
+from online_models.page.encoding import hash_rows
 from online_models.tables.hash_table import KeyIndex
 from online_models.tables.layout import I4, I8, U1, U8
+from online_models.tables.texts import STRIDE
 
 __all__ = ["FragmentStore", "ShelfFragments", "distinct"]
 
 _SPARE = bytes(STRIDE)
 _SPARSE = 8
 """Range of numbers per number present: above it, sorting costs less than a table of the range."""
+MOST_BYTES = 2_000_000
+"""Bytes of a store's texts: 20,000 headings, of which forty categories in two languages have 8,000 by their
+scores of two decimals. With its key an artwork takes thrice its text."""
 _START = 1 << 8
 """Keys that there is room for at first."""
 K = TypeVar("K", bound=Hashable)
@@ -24,6 +28,12 @@ class _JoinedTexts:
     """Texts as the kernel takes them, end to end and by number; ``first`` have the numbers from 0 on."""
 
     def __init__(self, first: Sequence[bytes] = ()) -> None:
+        self._first = first
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew, with the first texts alone."""
+        first = self._first
         # Writable, as later arrays are: for a read-only array numba would compile the kernel again, for
         # seconds
         self._bytes: U1 = np.frombuffer(bytearray(b"".join(first) + _SPARE), np.uint8)
@@ -32,6 +42,11 @@ class _JoinedTexts:
         self._unjoined: list[bytes] = []
         self.longest = max(map(len, first), default=0)
         """Bytes of the longest text."""
+
+    def clear_if_large(self) -> None:
+        """Begin anew if the texts take more than `MOST_BYTES`."""
+        if self._ends[-1] > MOST_BYTES:
+            self.clear()
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -71,8 +86,9 @@ class FragmentStore(_JoinedTexts):
     b'yy'
     """
 
-    def __init__(self, first: Sequence[bytes] = ()) -> None:
-        super().__init__(first)
+    def clear(self) -> None:
+        """Begin anew, with the first texts alone."""
+        super().clear()
         self._numbers: dict[object, int] = {}
 
     def many(self, keys: Iterable[K], make: Callable[[K], bytes]) -> list[int]:
@@ -99,8 +115,9 @@ class ShelfFragments(_JoinedTexts):
     [1, 2, 1]
     """
 
-    def __init__(self, first: Sequence[bytes] = ()) -> None:
-        super().__init__(first)
+    def clear(self) -> None:
+        """Begin anew, with the first texts alone."""
+        super().clear()
         self._unkeyed = len(self)
         """Texts before the first one with a key."""
         self._keys: U8 = np.zeros(_START, np.uint64)
@@ -131,7 +148,7 @@ class ShelfFragments(_JoinedTexts):
         self._index.insert(np.arange(first, last, dtype=np.int32))
 
 
-def distinct(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+def distinct(numbers: I4 | I8) -> tuple[I8, NDArray[Any]]:
     """Return the distinct values of non-negative numbers, ascending, and the index of each number in them.
 
     As `numpy.unique` with `return_inverse`, without sorting where the range is small.

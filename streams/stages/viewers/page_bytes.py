@@ -1,12 +1,12 @@
 """Encodes home pages: a kernel formats each page's head, and copies shelves and items from fragments.
 
-A title's fragment is made when the title arrives, a shelf's heading or a category when a page first needs it.
-They are kept for the partition, headings and categories up to a bound.
+Ids of titles are fragments as the table of titles has them. A shelf's heading, a category, an artwork or an
+arm becomes one when a page first needs it; they are kept for the partition, up to a bound.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -17,7 +17,6 @@ from online_models.catalog.languages import DEFAULT, LANGUAGES, language_of
 from online_models.page.encoding import (
     HEAD_NUMBERS,
     SCORE_BYTES,
-    STRIDE,
     FragmentNumbers,
     Fragments,
     PageHeads,
@@ -29,22 +28,20 @@ from online_models.page.layout import Pages
 from online_models.page.messages import messages
 from online_models.page.shelf_kinds import KINDS, REASONS
 from online_models.tables.codes import EXPLORE, NO_SHELF
-from online_models.tables.growing import grown
 from online_models.tables.layout import I4, I8, U1
+from online_models.tables.texts import STRIDE
 from online_models.tables.titles import TitleTable
 from schemas.fields import MAX_TIME_MS
 from schemas.pages import Category
-from streams.stages.viewers.artwork import NOTHING, ArtworkSelection, item_tail, last_drawn
+from streams.stages.viewers.artwork import NOTHING, ArtworkSelection, last_drawn
 from streams.stages.viewers.fragments import FragmentStore, ShelfFragments, distinct
 
+K = TypeVar("K", bound=Hashable)
 _END = b"]}"
-_TAILS = (b"}", *(b',"reason":"%b"}' % reason.encode() for reason in REASONS))
-_LABELS = (b',"because":', b',"progress":', b',"left_s":')
+_TAILS = (b"", *(b',"reason":"%b"' % reason.encode() for reason in REASONS))
+_LABELS = (b'{"title_id":', b',"score":', b',"because":', b',"progress":', b',"left_s":')
 _CATEGORIES_HEAD: Final = (b',"categories":[',)
 """Text in front of a page's categories (`online_models.page.encoding`)."""
-_MAX_FRAGMENTS = 20_000
-"""Most headings, 3 MB, and most categories, 2 MB (forty in two languages are 8,000 by their scores of two
-decimals); beyond, all are made again."""
 _BLOCK = 128
 """Pages written into the buffer at a time: it stays in the processor's cache and in the process. A new buffer
 for 2,000 pages costs 13 us a page of clearing memory (measured: 19.9 us of writing against 7.0)."""
@@ -153,10 +150,6 @@ class PageEncoder:
         self._titles, self._catalog = titles, catalog
         self._ttl_ms = ttl_ms
         self._buffer: U1 = np.zeros(0, np.uint8)
-        self._names: U1 = np.zeros(STRIDE, np.uint8)
-        self._used, self._seen, self._longest = 0, 0, 0
-        self._span: I8 = np.zeros((0, 2), np.int64)
-        self._nameless: list[int] = []
         self._heads, self._tails = ShelfFragments(), FragmentStore(_TAILS)
         self._labels = FragmentStore(_LABELS)
         self._categories = ShelfFragments(_CATEGORIES_HEAD)
@@ -196,22 +189,26 @@ class PageEncoder:
         explored
             Probability that a page has an exploring shelf, or that a list's last title is drawn.
         """
-        self._add_titles()
+        for store in (self._about, self._heads, self._tails, self._categories):
+            store.clear_if_large()
         self._forget_reused_tags()
         self._add_tags()
         place = {code: LANGUAGES.index(language_of(code)) for code in {*languages}}
         language_of_page = np.array([place[code] for code in languages], np.int32)
-        heads, tails = self._head_numbers(pages, language_of_page), self._tail_numbers(pages, explored)
-        items = self._item_numbers(pages, selection, explored)
-        categories = self._category_numbers(pages, language_of_page)
-        parts = FragmentNumbers(heads, tails, self._reason, items, categories)
-        texts = (
+        parts = FragmentNumbers(
+            self._head_numbers(pages, language_of_page),
+            self._shelf_propensities(pages, explored),
+            self._reason,
+            *self._item_numbers(pages, selection, explored),
+            self._category_numbers(pages, language_of_page),
+        )
+        fragments = Fragments(
+            *self._titles.ids.encoded.flat(),
             *self._heads.flat(),
             *self._labels.flat(),
             *self._tails.flat(),
             *self._categories.flat(),
         )
-        fragments = Fragments(self._names, self._span, *texts)
         page_heads, most = self._page_heads(causes, language_of_page)
         return [*self._written(page_heads, pages, parts, fragments, most + self._most_bytes(pages))]
 
@@ -233,8 +230,6 @@ class PageEncoder:
 
     def _page_heads(self, causes: Causes, languages: I4) -> tuple[PageHeads, int]:
         """Return the heads of pages, and the most bytes of one."""
-        if len(self._about) > _MAX_FRAGMENTS:
-            self._about = FragmentStore(self._texts)
         shared = self._about
         keys = zip(languages.tolist(), causes.said, strict=True)
         numbers = np.array(shared.many(keys, self._shared), np.int32) - len(self._texts)
@@ -258,8 +253,8 @@ class PageEncoder:
         """Make headings, labels and categories again if a number of a tag became another tag's."""
         if self._reused != self._catalog.tags.reused:
             self._reused = self._catalog.tags.reused
-            self._labels = FragmentStore(_LABELS)
-            self._heads, self._categories = ShelfFragments(), ShelfFragments(_CATEGORIES_HEAD)
+            for store in (self._labels, self._heads, self._categories):
+                store.clear()
 
     def _head_numbers(self, pages: Pages, languages: I4) -> I4:
         """Return the number [n, shelves] of each shelf's head; missing heads are made.
@@ -267,8 +262,6 @@ class PageEncoder:
         A head depends on the shelf's kind and language, on the subject of its heading, and on the subject's
         present name.
         """
-        if len(self._heads) > _MAX_FRAGMENTS:
-            self._heads = ShelfFragments()
         q, r = np.nonzero(pages.kind != NO_SHELF)
         arg = pages.arg[q, r]
         renamed = self._catalog.facts.name_changes(arg[:, 0])
@@ -286,8 +279,6 @@ class PageEncoder:
 
     def _category_numbers(self, pages: Pages, languages: I4) -> I4:
         """Return the number of each category's text; missing texts are made; -1: the page has no more."""
-        if len(self._categories) > _MAX_FRAGMENTS:
-            self._categories = ShelfFragments(_CATEGORIES_HEAD)
         out = np.full(pages.category.shape, -1, np.int32)
         if not out.size:  # lists
             return out
@@ -303,46 +294,46 @@ class PageEncoder:
         label, name = wording.category(tag, messages(LANGUAGES[language]))
         return msgspec.json.encode(Category(tag=label, title=name, score=part / 100)) + b","
 
-    def _tail_numbers(self, pages: Pages, explored: float) -> I4:
-        """Return the number of the text after each shelf's items: empty, or their propensity."""
+    def _shelf_propensities(self, pages: Pages, explored: float) -> I4:
+        """Return the number of the text of the propensity of each shelf's items, 0 for none."""
         out = np.zeros(pages.kind.shape, np.int32)
-        if len(self._tails) > _MAX_FRAGMENTS:
-            self._tails = FragmentStore(_TAILS)
         q, r = np.nonzero(pages.kind == EXPLORE)
         out[q, r] = self._tails.many((explored / pages.candidates[q]).tolist(), _propensity)
         return out
 
-    def _item_numbers(self, pages: Pages, selection: ArtworkSelection, explored: float) -> I4:
-        """Return the numbers of the tails of items with artwork, reason or arm; missing ones are made."""
-        out = np.zeros(pages.title.shape, np.int32)
+    def _item_numbers(self, pages: Pages, selection: ArtworkSelection, explored: float) -> tuple[I4, I4]:
+        """Return what items have of their own: `FragmentNumbers.item` and `FragmentNumbers.own`."""
+        out, own = np.zeros(pages.title.shape, np.int32), [np.zeros((1, 3), np.int32)]
+        first = 1
         for some in filter(None, (selection, last_drawn(pages, explored))):
-            at = some.page, some.row, some.slot
-            reasons = pages.reason[at]
-            usual = reasons == self._reason[pages.kind[some.page, some.row]]
-            out[at] = self._tails_of(some, np.where(usual, 0, reasons.astype(np.int32) + 1))
-        return out if out.any() else np.zeros((0, 0, 0), np.int32)
+            out[some.page, some.row, some.slot] = np.arange(first, first + some.page.size)
+            own.append(self._own_numbers(some))
+            first += some.page.size
+        return out if first > 1 else np.zeros((0, 0, 0), np.int32), np.concatenate(own)
 
-    def _tails_of(self, some: ArtworkSelection, reasons: I4) -> I4:
-        """Return the numbers of a selection's tails; reason 0 is the shelf's, 1 the first of all reasons."""
-        arms = dict.fromkeys(some.arm or (None,))
-        signs = np.array([[*arms].index(arm) for arm in some.arm], np.int64) if some.arm else np.int64(0)
-        places = (signs * (len(REASONS) + 1) + reasons) * len(some.shown) + some.number
-        found, which = distinct(places)
-        rest, numbers = np.divmod(found, len(some.shown))
-        under, why = np.divmod(rest, len(REASONS) + 1)
-        keys = [
-            (int(reason) - 1, some.shown[number], [*arms][sign])
-            for reason, number, sign in zip(why.tolist(), numbers.tolist(), under.tolist(), strict=True)
-        ]
-        out: I4 = np.array(self._tails.many(keys, _shown_tail), np.int32)[which]
+    def _own_numbers(self, some: ArtworkSelection) -> I4:
+        """Return the numbers of the texts of a selection's artwork, arm and propensity: [m, 3]."""
+        out = np.zeros((some.page.size, 3), np.int32)
+        out[:, 0] = self._numbers_of(some.number, some.shown, _artwork)
+        if some.arm is not None:
+            out[:, 1] = self._tails.many(some.arm, _arm)
+        out[:, 2] = self._numbers_of(some.propensity, some.propensities, _propensity)
+        return out
+
+    def _numbers_of(self, which: I4, values: Sequence[K], make: Callable[[K], bytes]) -> I4:
+        """Return the numbers of the texts of values by index."""
+        found, at = distinct(which)
+        numbers = self._tails.many([values[n] for n in found.tolist()], make)
+        out: I4 = np.array(numbers, np.int32)[at]
         return out
 
     def _most_bytes(self, pages: Pages) -> int:
         """Return the most bytes of a page's shelves and categories."""
-        label, tail = self._labels.longest, self._tails.longest
-        tail += max(label, self._longest) + 3 * label + 2 * SCORE_BYTES  # because, progress, left_s
+        title, label, tail = self._titles.ids.encoded.longest, self._labels.longest, self._tails.longest
+        # Id, score, because, progress, left_s; reason, artwork, arm, propensities; comma and end
+        item = title + max(label, title) + 5 * label + 3 * SCORE_BYTES + 5 * tail + 2
         shelves, length = pages.title.shape[1:]
-        shelf = self._heads.longest + length * (self._longest + SCORE_BYTES + tail + 1) + len(_END) + 1
+        shelf = self._heads.longest + length * item + len(_END) + 1
         most: int = shelves * shelf + (pages.category.shape[1] + 1) * self._categories.longest + STRIDE
         return most
 
@@ -351,24 +342,6 @@ class PageEncoder:
         names = self._catalog.tag_names
         new = range(len(self._labels) - len(_LABELS), len(names))
         self._labels.many(new, lambda tag: msgspec.json.encode(names[tag]))
-
-    def _add_titles(self) -> None:
-        """Encode the fragments of titles that are new, or that have got a name."""
-        ids, have, self._seen = self._titles.ids, self._seen, len(self._titles)
-        waiting = [*self._nameless, *range(have, self._seen)]
-        self._span = grown(self._span, self._seen)
-        # Before `named`: names come from another thread, and no title may miss both lists
-        self._nameless = [row for row in waiting if not ids[row]]
-        named = [row for row in waiting if ids[row]]
-        if not named:
-            return
-        texts = [b'{"title_id":%b,"score":' % msgspec.json.encode(ids[row]) for row in named]
-        self._longest = max(self._longest, *map(len, texts))
-        ends = np.cumsum([self._used, *map(len, texts)])
-        self._span[named] = np.column_stack((ends[:-1], ends[1:]))
-        self._names = grown(self._names, int(ends[-1]) + STRIDE)
-        self._names[self._used : ends[-1]] = np.frombuffer(b"".join(texts), np.uint8)
-        self._used = int(ends[-1])
 
 
 def _as_json(texts: Sequence[str]) -> tuple[bytes, I8]:
@@ -387,12 +360,17 @@ def _as_json(texts: Sequence[str]) -> tuple[bytes, I8]:
     return b"".join(encoded), np.fromiter(map(len, encoded), np.int64, len(encoded))
 
 
-def _propensity(chance: float) -> bytes:
-    """Return the text after the score of an item that was drawn."""
-    return b',"propensity":%b}' % msgspec.json.encode(chance)
+def _propensity(chance: float | None) -> bytes:
+    """Return the text of an item's propensity, empty for none."""
+    return b"" if chance is None else b',"propensity":%b' % msgspec.json.encode(chance)
 
 
-def _shown_tail(key: tuple[int, Selection, str | None]) -> bytes:
-    """Return the text after the score of an item; a reason of -1 is its shelf's."""
-    reason, shown, arm = key
-    return item_tail(None if reason < 0 else REASONS[reason], shown, arm)
+def _artwork(shown: Selection) -> bytes:
+    """Return the text of an item's artwork and trailer, empty for the first ones."""
+    artwork = b"" if shown.artwork is None else b',"artwork":%b' % msgspec.json.encode(shown.artwork)
+    return artwork + (b"" if shown.trailer is None else b',"trailer":%b' % msgspec.json.encode(shown.trailer))
+
+
+def _arm(label: str | None) -> bytes:
+    """Return the text of an item's arm, empty for none."""
+    return b"" if label is None else b',"arm":%b' % msgspec.json.encode(label)

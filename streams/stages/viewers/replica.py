@@ -84,7 +84,7 @@ class Replica:
     ) -> None:
         self.titles = TitleTable(settings.model, learns=False)
         self.catalog = Catalog(self.titles)
-        self.gallery = Gallery()
+        self.gallery = Gallery(self.titles)
         self._shard_segments = [Segments() for _ in range(settings.title_shards)]
         self.segment_boost = SegmentBoost(self.titles, self._shard_segments)
         self.segments = ViewerSegments(self.titles, self.segment_boost)

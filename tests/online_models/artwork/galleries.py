@@ -61,6 +61,7 @@ def selections_of(
     found = new_choices(listed)
     end = selector.select(items, titles, (0, p), found, 0, now_ms=now_ms)
     out = [selector.selections[0]] * (p * n)
-    for page, slot, number in zip(found.page[:end], found.slot[:end], found.number[:end], strict=True):
-        out[n * page + slot] = selector.selections[number]
+    columns = found.page, found.slot, found.number, found.propensity
+    for page, slot, number, propensity in zip(*(column[:end] for column in columns), strict=True):
+        out[n * page + slot] = selector.selection(number, propensity)
     return out

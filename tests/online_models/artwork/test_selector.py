@@ -57,7 +57,7 @@ def test_more_ways_than_are_kept_are_made_anew(monkeypatch: pytest.MonkeyPatch) 
     assert [one.trailer for one in shown[::500]] == [one.trailer for one in expected]
 
 
-def test_propensities_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_selections_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbering starts again, choices stay: nothing is computed again, and selections are the same."""
     gallery = gallery_of(*(title_of(f"t{n}") for n in range(9)))
     titles, keys, liked = (
@@ -72,6 +72,18 @@ def test_propensities_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch)
     assert selections_of(selector, titles, keys, liked) == shown
     assert selector.selections is not numbered
     assert len(selector.selections) == len({*shown}) + 1
+
+
+def test_new_propensities_are_no_new_selections() -> None:
+    """A bandit that learns for months leaves nothing behind."""
+    gallery, found = gallery_of(title_of("t")), set[float | None]()
+    selector = ArtworkSelector(gallery)
+    for n in range(100):
+        gallery.bandit("t").learn(0, "kiss.jpg", trials=9, wins=n, at_ms=n * DAY_MS)
+        shown = selections_of(selector, ["t"], np.array([2], np.uint64), [frozenset()] * 20, n * DAY_MS)
+        found |= {one.propensity for one in shown}
+    assert len(found) > 20
+    assert len(selector.selections) == 1 + len(gallery.variants("t").artworks)  # type: ignore[union-attr]
 
 
 def test_what_is_learned_meanwhile_starts_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:

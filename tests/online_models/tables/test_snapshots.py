@@ -121,7 +121,7 @@ def test_a_table_alone() -> None:
     table.by_key(np.array([1234], np.uint64))
     table.arrays.changed[1] = 1
     other = TitleTable.from_snapshot(table.snapshot())
-    assert (other.ids, other.seed, other.config) == (["a", "é", ""], 5, SMALL)
+    assert ([*other.ids], other.seed, other.config) == (["a", "é", ""], 5, SMALL)
     assert other.by_key(np.array([1234], np.uint64)).tolist() == [2]
     assert other.changed().tolist() == [1]
     assert other.intern(["é", "b"]).tolist() == [1, 3]

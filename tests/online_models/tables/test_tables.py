@@ -61,7 +61,7 @@ def test_loading_twice_activates_once(trained: Recommender) -> None:
     older.fixed["bias"] = 7.0
     both = PackedTitles.from_bytes(older.to_bytes() + packed.to_bytes(), trained.config)
     for _ in range(2):
-        replica.load(2 * trained.titles.ids, both)
+        replica.load(2 * [*trained.titles.ids], both)
     assert np.array_equal(replica.arrays.bias[: packed.fixed.size], packed.fixed["bias"])
     active = replica.arrays.active[: replica.arrays.size[1]].tolist()
     assert len(active) == len(set(active)) == 40
@@ -80,10 +80,10 @@ def test_a_title_met_as_a_key_gets_its_name(trained: Recommender) -> None:
     """A neighbour known by key only has vectors already; naming it later changes nothing but the name."""
     table = TitleTable(trained.config)
     row = int(table.by_key(np.array([title_key("x")], np.uint64))[0])
-    assert table.ids == [""]
+    assert [*table.ids] == [""]
     before = table.arrays.out[row].copy()
     assert table.intern(["x"]).tolist() == [row]
-    assert table.ids == ["x"]
+    assert [*table.ids] == ["x"]
     assert np.array_equal(before, table.arrays.out[row])
 
 
@@ -105,7 +105,7 @@ def test_capacity_refuses_titles_and_teaches_nothing(batch: MakeBatch) -> None:
     model.prequential(batch(("ann", "a"), ("ann", "b")))
     taste = model.viewers.viewers.arrays.taste[0].copy()
     model.prequential(batch(("ann", "c"), ("ann", "d")))
-    assert model.titles.ids == ["a", "b"]
+    assert [*model.titles.ids] == ["a", "b"]
     assert model.titles.intern(["b", "c"]).tolist() == [1, -1]
     assert model.titles.arrays.counts[:2, 0].tolist() == [1, 1]
     assert np.array_equal(taste, model.viewers.viewers.arrays.taste[0])

@@ -191,10 +191,8 @@ def test_a_title_known_by_its_key_alone_keeps_its_neighbours() -> None:
     known = line.replica.titles
     row = known.row("x")
     assert row is not None
-    known.ids[row], key = (
-        "",
-        title_key("x"),
-    )  # a worker that has read ada's history, and no title of this name
+    known.ids.put(np.array([row]), [None])  # a worker that has read ada's history, and no title of this name
+    key = title_key("x")
     line.title_stores = [MemoryStore()]
     line.titles = [TitlesStep(line.settings, 0, line.title_stores[0])]
     line.feed(watch("ada", "y", 2))
