@@ -202,7 +202,7 @@ def test_a_title_known_by_its_key_alone_keeps_its_neighbours() -> None:
     assert stored in line.title_stores[0].rows
     line.titles = [TitlesStep(line.settings, 0, line.title_stores[0])]
     assert _near(line.titles[0], key).tolist() == before.tolist()
-    known.ids[row] = "x"
+    known.ids.put(np.array([row]), ["x"])
     line.feed(watch("bob", "x", 3))
     assert stored not in line.title_stores[0].rows
     line.titles = [TitlesStep(line.settings, 0, line.title_stores[0])]

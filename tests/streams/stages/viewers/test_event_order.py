@@ -312,6 +312,7 @@ def _run(town: Line, batches: Sequence[Sequence[Event]]) -> Left:
             if value is not None:
                 page = decode_home(value)
                 left.pages[viewer] = (page.source, page.generated_at_ms, page.maturity)
+    left.updates.sort(key=lambda one: one.partition("(")[0])  # in order of each kind, as messages have them
     left.rows = {
         key: value if is_reserved(key) else _unnumbered_row(value) for key, value in store.rows.items()
     }
