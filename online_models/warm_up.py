@@ -149,9 +149,9 @@ def pack_and_restore() -> None:
     rows = np.arange(len(model.titles), dtype=np.int32)
     replica = TitleTable(model.config, learns=False)
     replica.load(model.titles.ids, model.titles.pack(rows))
-    replica.label(rows[:1], [["genre:warm"]])
     replica.reserve_neighbours(1 + replica.arrays.nbr.size)  # a larger pool
-    replica.evict(replica.intern(["b gone"]))
+    model.titles.label(rows[:1], [["genre:warm"]])
+    model.titles.evict(model.titles.intern(["b gone"]))
     heads, keys, starts = model.viewers.viewers.pack(np.zeros(1, np.int32))
     row = heads.tobytes() + keys[: starts[1]].tobytes()
     one_slot = ModelConfig(viewer_slots=1)

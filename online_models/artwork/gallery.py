@@ -95,9 +95,14 @@ def _variants_of(artworks: _Tagged, trailers: _Tagged) -> Variants:
     )
 
 
-def _packed(tagged: tuple[_Tagged, _Tagged]) -> bytes:
-    """Return artworks and trailers as bytes, half of what `marshal` takes for them."""
-    kinds = (_VARIANT.join([_WORD.join((name, *tags)) for name, tags in some]) for some in tagged)
+def _packed(title: Title) -> bytes:
+    """Return the artworks and trailers of a title as bytes; none without a choice."""
+    artworks, trailers = title.artwork[:MOST_VARIANTS], title.trailers[:MOST_VARIANTS]
+    if len(artworks) < 2 and len(trailers) < 2:
+        return b""
+    kinds = (
+        _VARIANT.join([_WORD.join((one.id, *one.tags)) for one in some]) for some in (artworks, trailers)
+    )
     return _KIND.join(kinds).encode()
 
 
@@ -106,9 +111,10 @@ def _unpacked(packed: bytes) -> tuple[_Tagged, _Tagged]:
 
     Examples
     --------
-    >>> some = [("kiss", ("romance", "Rome")), ("chase", ())], []
-    >>> _unpacked(_packed(some)) == some
-    True
+    >>> from schemas import Artwork
+    >>> kiss, chase = Artwork(id="kiss", uri="https://x/1", tags=("Rome",)), Artwork(id="chase", uri="https://x/2")
+    >>> _unpacked(_packed(Title(title_id="t", artwork=(kiss, chase))))
+    ([('kiss', ('Rome',)), ('chase', ())], [])
     """
     artworks, trailers = (
         [(name, tuple(tags)) for name, *tags in (one.split(_WORD) for one in some.split(_VARIANT) if one)]
@@ -157,7 +163,8 @@ class Gallery:
         )
         self.words = Numbering()
         self._lock = Lock()  # the catalog, the bandits and each partition's pages have a thread of their own
-        self._titles, self._packed, self._size = titles or TitleTable(ModelConfig()), ByteColumn(), 0
+        self._titles = TitleTable(ModelConfig()) if titles is None else titles
+        self._packed, self._size = ByteColumn(), 0
         # Of titles that somebody has asked for:
         self._rows: dict[str, int] = {}
         self._variants: dict[str, Variants] = {}
@@ -169,30 +176,33 @@ class Gallery:
 
     def put(self, title_id: str, title: Title) -> None:
         """Take over the newest record of a title."""
-        artworks, trailers = title.artwork[:MOST_VARIANTS], title.trailers[:MOST_VARIANTS]
-        if len(artworks) < 2 and len(trailers) < 2:
-            self.withdraw(title_id)
-            return
-        tagged = [(one.id, one.tags) for one in artworks], [(one.id, one.tags) for one in trailers]
-        packed, before = _packed(tagged), self._record(title_id)
-        if packed == before:  # a nightly catalog: every selector would hold a copy of its own of each night
-            return
-        with self._lock:
-            self._packed.put(self._titles.intern([title_id], admit=True), [packed])
-            if title_id in self._rows:
-                self._unpack(title_id)
-        self._size += not before
-        self.listing_version += not before
+        self._put({title_id: _packed(title)})
+
+    def put_all(self, titles: Sequence[Title]) -> None:
+        """Take over the newest records of titles, in order."""
+        self._put({title.title_id: _packed(title) for title in titles})
 
     def withdraw(self, title_id: str) -> None:
         """Remove the variants of a title."""
-        if self._record(title_id):
-            self._size -= 1
-            self.listing_version += 1
-            with self._lock:
-                self._packed.put(self._titles.intern([title_id], admit=True), [b""])
-                if self._variants.pop(title_id, None) is not None:
+        self._put({title_id: b""})
+
+    def _put(self, records: Mapping[str, bytes]) -> None:
+        """Take over what records say, packed; nothing for titles without a choice."""
+        before = {title_id: self._record(title_id) for title_id in records}
+        # Of a nightly catalog few: every selector would hold a copy of its own of each night
+        new = {title_id: record for title_id, record in records.items() if record != before[title_id]}
+        if not new:
+            return
+        with self._lock:
+            self._packed.put(self._titles.intern([*new], admit=True), [*new.values()])
+            for title_id in new.keys() & self._rows:
+                if new[title_id]:
+                    self._unpack(title_id)
+                elif self._variants.pop(title_id, None) is not None:
                     self._use_words(self._rows[title_id], ())
+        listed = [(record != b"") - (before[title_id] != b"") for title_id, record in new.items()]
+        self._size += sum(listed)
+        self.listing_version += sum(map(abs, listed))
 
     def row_of(self, title_id: str) -> int:
         """Return the row of a title in `features`; -1 for a title without a choice."""

@@ -23,6 +23,8 @@ def grown(column: Column, rows: int, fill: float = 0) -> Column:
     """
     if rows <= len(column):
         return column
-    longer: Any = np.full((max(rows, 2 * len(column)), *column.shape[1:]), fill, column.dtype)
+    shape = (max(rows, 2 * len(column)), *column.shape[1:])
+    # Zeros take no memory until somebody writes there
+    longer: Any = np.full(shape, fill, column.dtype) if fill else np.zeros(shape, column.dtype)
     longer[: len(column)] = column
     return longer  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from online_models.tables.derived_columns import BACKOFF
 from online_models.tables.feedback_layout import reward_params
 from online_models.tables.layout import F4, TAGS, Params, Titles
 
-__all__ = ["empty_titles", "kernel_params", "prior_of_unwatched"]
+__all__ = ["LEARNING", "empty_titles", "kernel_params", "prior_of_unwatched"]
 
 
 def kernel_params(config: ModelConfig, seed: int) -> Params:
@@ -53,16 +53,20 @@ START_PLACES = 16_384
 """Places of neighbours allocated at first: 128 kB. More follow before they are needed."""
 
 
-def empty_titles(config: ModelConfig, capacity: int) -> Titles:
-    """Allocate rows without titles."""
-    c, h = config, len(config.factorization.horizons)
+LEARNING = ("acc", "tags", "share", "drift", "changed")
+"""Columns that learning alone reads and writes, 53 bytes a title."""
+
+
+def empty_titles(config: ModelConfig, capacity: int, *, learns: bool = True) -> Titles:
+    """Allocate rows without titles; the columns of `LEARNING` have none in a table that does not learn."""
+    c, h, learning = config, len(config.factorization.horizons), capacity if learns else 0
     pool = np.full(2 + c.cowatch.neighbours // WAYS, -1, np.int64)
     pool[0] = pool[-1] = 0
     return Titles(
         out=np.zeros((capacity, c.width), np.float32),
         inp=aligned_zeros((capacity, c.input_width), np.float32),
         bias=np.zeros(capacity, np.float32),
-        acc=np.full((capacity, 2 + h), c.factorization.initial_accumulator, np.float32),
+        acc=np.full((learning, 2 + h), c.factorization.initial_accumulator, np.float32),
         watches=np.zeros(capacity),
         norm=np.ones(capacity, np.float32),
         span=np.zeros(capacity, np.int64),
@@ -74,12 +78,12 @@ def empty_titles(config: ModelConfig, capacity: int) -> Titles:
         counts=np.zeros((capacity, 3), np.int64),
         active=np.zeros(capacity, np.int32),
         key=np.zeros(capacity, np.uint64),
-        drift=np.zeros(capacity, np.float32),
-        changed=np.zeros(capacity, np.uint8),
+        drift=np.zeros(learning, np.float32),
+        changed=np.zeros(learning, np.uint8),
         prior=np.tile(prior_of_unwatched(c.blend), (capacity, 1)),
         totals=np.array([0.0, 0.0, 1.0, 0.0]),
-        tags=np.full((capacity, TAGS), -1, np.int16),
-        share=np.zeros(capacity, np.float32),
+        tags=np.full((learning, TAGS), -1, np.int16),
+        share=np.zeros(learning, np.float32),
         tag_out=np.zeros((c.factorization.tags, c.width + 1), np.float32),
         tag_published=np.zeros((c.factorization.tags, c.width + 1), np.float32),
         tag_acc=np.full(c.factorization.tags, c.factorization.initial_accumulator, np.float32),

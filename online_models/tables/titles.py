@@ -48,7 +48,7 @@ from online_models.tables.packed_fields import (
 from online_models.tables.rows import NEIGHBOUR, TITLE_ROWS, PackedTitles
 from online_models.tables.tag_numbers import TagNumbers, TagRows, fill_tags, replace_tags
 from online_models.tables.texts import TextColumn
-from online_models.tables.title_arrays import START_PLACES, empty_titles, kernel_params
+from online_models.tables.title_arrays import LEARNING, START_PLACES, empty_titles, kernel_params
 from online_models.tables.vector_norms import VectorNorms
 
 __all__ = ["TitleTable", "title_key"]
@@ -62,8 +62,8 @@ _BY_ROW = (
 )  # fmt: skip
 """Columns with one entry a title, `active` excepted."""
 _POOL = ("nbr", "nbr_w", "pool")
-MOST_RECENT = 1 << 17
-"""Ids whose rows are in a dict, 21 MB: a look-up takes .05 us there, 1.5 us by the id's key (measured)."""
+MOST_RECENT = 1 << 16
+"""Ids whose rows are in a dict, 7 MB: a look-up takes .05 us there, 1.5 us by the id's key (measured)."""
 FREE_SHARE = 0.2
 """Share of the places of neighbours that may be free: titles that grow leave a third behind (measured with
 100,000 titles of four watches each), and only titles that grow later can use them."""
@@ -96,8 +96,8 @@ class TitleTable:
     seed
         Determines the initial vectors, together with a title's key.
     learns
-        Whether pairs of titles are learned here, or rows are only loaded, as in a replica: then neighbours
-        take as few places as hold them.
+        Whether titles are learned here, or rows are only loaded, as in a replica: then neighbours take as few
+        places as hold them, there are no accumulators, and titles have no tags to learn by.
 
     Attributes
     ----------
@@ -215,7 +215,13 @@ class TitleTable:
         -------
         rows
             Rows that lost neighbours, and are marked as changed: stored rows must not name an evicted title.
+
+        Raises
+        ------
+        ValueError
+            This table does not learn.
         """
+        self._require_learning()
         a, fresh = self.arrays, empty_titles(self.config, 1)
         gone, lost = np.zeros(len(self), np.uint8), np.zeros(len(self), np.uint8)
         gone[rows] = 1
@@ -248,7 +254,7 @@ class TitleTable:
         """Forget what was learned of titles that the titles stage has evicted; they keep their rows here."""
         a = self.arrays
         with self._lock:
-            for name in ("watches", "trend", "counts", "changed"):
+            for name in ("watches", "trend", "counts"):
                 getattr(a, name)[rows] = 0
             release_neighbours(a, rows)
             a.norm[rows] = 1.0
@@ -286,11 +292,9 @@ class TitleTable:
         Raises
         ------
         ValueError
-            This table learns no pairs: it would not find a neighbour that a title has.
+            This table does not learn: it would not find a neighbour that a title has.
         """
-        if not self._learns:
-            msg = "this table of titles learns no pairs: make one with learns=True"
-            raise ValueError(msg)
+        self._require_learning()
         with self._lock:  # as for every growth: another thread may name titles
             self.reserve_neighbours(most_places(2 * pairs, len(self), self.arrays.pool.size - 2))
 
@@ -316,9 +320,12 @@ class TitleTable:
 
         Raises
         ------
+        ValueError
+            This table does not learn.
         NonFiniteRowError
             A vector, weight or counter is not finite. Write nothing.
         """
+        self._require_learning()
         a, row = self.arrays, TITLE_ROWS.dtype(self.config)
         out = np.empty(rows.size, row)
         out["version"] = TITLE_ROWS.version
@@ -385,7 +392,8 @@ class TitleTable:
         first = np.unique(rows[(a.counts[rows, 0] == 0) & (packed["counts"][:, 0] > 0)])
         a.active[a.size[1] : a.size[1] + first.size] = first
         a.size[1] += first.size
-        columns = PackedFields.of({name: getattr(a, name) for name in _PACKED}, packed.dtype)
+        read = _PACKED if self._learns else [name for name in _PACKED if name not in LEARNING]
+        columns = PackedFields.of({name: getattr(a, name) for name in read}, packed.dtype)
         read_fields(*columns, rows, packed.view(np.uint8).reshape(rows.size, packed.itemsize))
         a.norm[rows] = np.maximum(a.watches[rows], 1.0) ** -self.config.cowatch.alpha
         update_priors(a, self.params, rows)
@@ -404,7 +412,8 @@ class TitleTable:
     ) -> None:
         """Set the tags of titles, and update the share of tags in their output vectors.
 
-        When all places of tags are taken, a new tag gets that of a tag which no title has any more.
+        Does nothing in a table that does not learn. When all places of tags are taken, a new tag gets that of
+        a tag which no title has any more.
 
         Parameters
         ----------
@@ -418,6 +427,8 @@ class TitleTable:
             Whether all titles that have tags are labelled by now: otherwise no tag loses its place, since
             titles that have it may be still to come.
         """
+        if not self._learns:
+            return
         names = list(chain.from_iterable(labels))
         numbers = self._number_tags(names, reuse=all_labelled)
         tags = np.full((rows.size, TAGS), -1, np.int16)
@@ -523,12 +534,17 @@ class TitleTable:
         self._index.insert(rows)
         a.size[0] = last
 
+    def _require_learning(self) -> None:
+        if not self._learns:
+            msg = "this table of titles does not learn: make one with learns=True"
+            raise ValueError(msg)
+
     def _indexed(self) -> KeyIndex:
         """Return the index of all rows, over the present column of keys."""
         return KeyIndex(self.arrays.key, np.flatnonzero(self.arrays.key[: len(self.ids)]).astype(np.int32))
 
     def _allocate(self, capacity: int) -> Titles:
-        grown = empty_titles(self.config, capacity)
+        grown = empty_titles(self.config, capacity, learns=self._learns)
         if hasattr(self, "arrays"):
             for name in set(Titles.field_names()) - set(_POOL):
                 former: F4 = getattr(self.arrays, name)

@@ -221,15 +221,18 @@ class Replica:
         for message in messages:
             key, value = message.key(), message.value()
             if value is None:
-                self.catalog.put_all(some)
+                self._put_titles(some)
                 some = []
                 self._withdraw(key or b"")
                 continue
             title = decode_title(value)
             check_title_key(title, key)
             some.append(title)
-            self.gallery.put(title.title_id, title)
-        self.catalog.put_all(some)
+        self._put_titles(some)
+
+    def _put_titles(self, titles: Sequence[Title]) -> None:
+        self.catalog.put_all(titles)
+        self.gallery.put_all(titles)
 
     def _keep_or_withdraw(self, message: Message) -> None:
         """Keep a title whose newest record cannot be used as it was; withdraw it if it never was."""

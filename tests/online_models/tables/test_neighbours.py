@@ -111,7 +111,7 @@ def test_a_replica_has_the_same_neighbours_in_fewer_places(
             assert [one.tolist() for one in of_replica] == [one.tolist() for one in of_table]
             n = len(of_table[0])
             assert (sets, near[n:]) == (-(-n // WAYS), [-1] * (WAYS * sets - n))
-    with pytest.raises(ValueError, match="learns no pairs"):
+    with pytest.raises(ValueError, match="does not learn"):
         replica.reserve_pairs(1)
 
 
