@@ -1,5 +1,7 @@
 """Texts of rows are what was put last, also for readers that have taken the arrays before."""
 
+from threading import Event, Thread
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -56,3 +58,36 @@ def test_other_rows_are_refused() -> None:
             column[row]
     with pytest.raises(ValueError, match="a text of 1048578 bytes; 1048575 at most"):
         column.put(np.zeros(1, np.int32), ["x" * (SIZE + 1)])
+
+
+def test_whoever_reads_beside_the_writer_finds_whole_texts() -> None:
+    """The former one or the new one of a row, also while the column grows and is copied."""
+    column, stop, wrong = TextColumn(), Event(), list[str]()
+    column.extend(50)
+
+    def read() -> None:
+        while not stop.is_set():
+            data, places = column.encoded.flat()
+            for row in range(50):
+                place = int(places[row])
+                start = place >> SIZE_BITS
+                text = bytes(data[start : start + (place & SIZE)]).decode()
+                found = [text.strip('"'), column[row]]
+                wrong.extend(one for one in found if one and one != _of(row, len(one)))
+
+    readers = [Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    random = np.random.default_rng(0)
+    for _ in range(2_000):
+        rows = random.permutation(50)[:5]
+        column.put(rows, [_of(row, int(random.integers(4, 94))) for row in rows])
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert wrong == []
+
+
+def _of(row: int, size: int) -> str:
+    """Return a text that says whose it is, and how long."""
+    return f"{row:02}{size:02}".ljust(size, chr(97 + row % 26))
