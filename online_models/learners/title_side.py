@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from online_models.learners.decayed_counts import decayed
 from online_models.learners.factorization import moved_rows, scratch
+from online_models.learners.most_watched import MostWatched
 from online_models.learners.stale_steps import StaleSteps
 from online_models.learners.title_updates import absorb
 from online_models.tables.growing import grown
@@ -61,6 +62,7 @@ class TitleSide:
         self.shards = shards
         self._owned: I4 = np.zeros(0, np.int32)
         self._reused = 0
+        self._newest_ms: int | None = None
         self._stale = StaleSteps(titles.params.horizons.size)
         self._named: NDArray[np.bool_] = np.zeros(0, np.bool_)
         most = titles.config.title_capacity
@@ -92,6 +94,8 @@ class TitleSide:
         work, published = scratch(titles, self.titles.params), titles.size[4]
         absorb(titles, self.titles.params, self.owned(), signals, stale, work)
         self.titles.mark_learned(moved_rows(titles, published, work))
+        if self._newest_ms is not None:
+            self._newest_ms = int(titles.trend_at[signals.title].max(initial=self._newest_ms))
         paired = signals.history[:, : self.titles.params.window]
         entries = paired[np.arange(paired.shape[1]) < signals.depth[:, None]]
         self._mark_named(signals.title)
@@ -105,7 +109,9 @@ class TitleSide:
 
     def newest_ms(self) -> int:
         """Return the newest event time that a counter has seen; 0 before the first."""
-        return int(self.titles.arrays.trend_at[: len(self.titles)].max(initial=0))
+        if self._newest_ms is None:
+            self._newest_ms = int(self.titles.arrays.trend_at[: len(self.titles)].max(initial=0))
+        return self._newest_ms
 
     def take_changed(self) -> I4:
         """Return the rows to write: those that signals or labels name, and those of the largest drift.
@@ -128,8 +134,8 @@ class TitleSide:
         *,
         stored: AbstractSet[str] = frozenset(),
         all_labelled: bool = True,
-    ) -> None:
-        """Set the tags of titles; those of other shards are skipped.
+    ) -> I4:
+        """Set the tags of titles, and return their rows; those of other shards are skipped.
 
         Parameters
         ----------
@@ -152,6 +158,7 @@ class TitleSide:
             all_labelled=all_labelled,
         )
         self._mark_named(rows)
+        return rows
 
     def surplus(self, in_catalog: Callable[[U8], NDArray[np.bool_]]) -> I4:
         """Return the rows of titles to evict, so that an eighth of the room outside of the catalog is free.
@@ -182,6 +189,7 @@ class TitleSide:
 
     def evict(self, rows: I4) -> None:
         """Evict titles."""
+        self._newest_ms = None
         self._mark_named(self.titles.evict(rows))
         self._named[rows] = False
 
@@ -200,17 +208,7 @@ class TitleSide:
         n
             Length of the list; it is shorter if fewer titles were watched.
         """
-        a, size = self.titles.arrays, len(self.titles)
-        half_life_ms = float(self.titles.params.half_lives_ms[half_life])
-        value: F8 = decayed(a.trend[:size, half_life], a.trend_at[:size], half_life_ms)
-        rows = np.arange(size)
-        if size > 2 * n > 0:  # ties with the last one included
-            rows = np.flatnonzero(value >= np.partition(value, size - 2 * n)[size - 2 * n])
-        best = rows[np.argsort(-value[rows], kind="stable")[: 2 * n]]
-        ids = self.titles.ids
-        counts = zip(best.tolist(), value[best].tolist(), strict=True)
-        named = sorted([(-count, ids[row]) for row, count in counts if count > 0 and ids[row]])
-        return [(title, -count) for count, title in named[:n]]
+        return MostWatched(self.titles, half_life, n).top(self.newest_ms())
 
 
 def _least(rows: I4, activity: F8, most: int) -> I4:

@@ -181,7 +181,7 @@ class TitlesStep:
         new, self._labels_version = self._labels_since(self._labels_version)
         if not new:
             return
-        self._side.label(new, stored=self._stored, all_labelled=all_labelled)
+        self._trending.touch(self._side.label(new, stored=self._stored, all_labelled=all_labelled))
         self._stored -= new.keys()
 
     def _evict(self) -> list[Row]:

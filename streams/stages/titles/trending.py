@@ -8,14 +8,16 @@ there are no lists; countries and devices still boost titles for cold-start view
 shards.
 """
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from online_models.feedback.reward_function import Action
-from online_models.learners.decayed_counts import decayed
+from online_models.learners.most_watched import MostWatched
 from online_models.learners.segments import HALF_LIFE_S, Segments
 from online_models.learners.title_side import TitleSide
-from online_models.tables.layout import DAY_MS, I4, TAGS
+from online_models.tables.layout import DAY_MS, I4
 from schemas.codec import encode
 from schemas.pages import Trending, TrendingItem
 from streams.config.settings import Settings
@@ -57,6 +59,8 @@ class TrendingLists:
     def __init__(self, side: TitleSide, settings: Settings, segments: Segments) -> None:
         self._side, self._segments = side, segments
         self._provenance = settings.provenance
+        self._most = MostWatched(side.titles, TRENDING_HALF_LIFE, TRENDING_ITEMS)
+        self._most_of_genre: dict[str, MostWatched] = {}
         self._touched: set[int] = set()
         self._waiting: dict[str, None] = {}
         self._made: dict[str, int] = {}
@@ -65,7 +69,9 @@ class TrendingLists:
     def count(self, batch: SignalBatch) -> None:
         """Count the watches of a batch in their countries and on their devices."""
         signals, owned = batch.signals, self._side.owned()
-        watched = (signals.action == Action.POSITIVE) & (owned[signals.title] > 0) & (signals.change > 0)
+        own = owned[signals.title] > 0
+        self.touch(signals.title[own & (signals.change != 0)])
+        watched = (signals.action == Action.POSITIVE) & own & (signals.change > 0)
         self._touched.update(signals.title[watched].tolist())
         at = np.flatnonzero(watched & ((batch.countries > 0) | (batch.devices > 0)))
         self._segments.watch_many(
@@ -77,6 +83,12 @@ class TrendingLists:
             viewers=batch.viewers[at],
         )
         self._count_genres(signals.title[watched], batch.viewers[watched])
+
+    def touch(self, rows: I4) -> None:
+        """Note titles whose counters or tags have changed."""
+        if rows.size:
+            for most in (self._most, *self._most_of_genre.values()):
+                most.touch(rows)
 
     def _count_genres(self, rows: I4, viewers: NDArray[np.uint16]) -> None:
         """Count the distinct viewers of the genres that have too few so far."""
@@ -104,16 +116,16 @@ class TrendingLists:
     def _forget(self, scope: str) -> None:
         """Delete the list of a scope, if it was made."""
         self._waiting.pop(scope, None)
+        self._most_of_genre.pop(scope, None)
         if self._made.pop(scope, None) is not None:
             self._gone.append(scope)
 
     def lists(self) -> list[Message]:
         """Return the lists that are due: the global one, and those of scopes with new watches."""
         titles = self._side.titles
-        top = self._side.trending(TRENDING_HALF_LIFE, TRENDING_ITEMS)
-        if self._side.shards > 1 or not top:
+        newest = self._side.newest_ms()
+        if self._side.shards > 1 or not (top := self._most.top(newest)):
             return []
-        newest = int(titles.arrays.trend_at[: len(titles)].max())
         half_life_s = titles.config.trending.half_lives_s[TRENDING_HALF_LIFE]
         out = [self._list("global", newest, half_life_s, top)]
         self._waiting.update(dict.fromkeys(self._genres(newest)))
@@ -121,7 +133,10 @@ class TrendingLists:
             del self._waiting[scope]
             self._made[scope] = newest
             if scope.startswith(_GENRE):
-                out.append(self._list(scope, newest, half_life_s, self._of_genre(scope)))
+                if found := self._of_genre(scope, newest):
+                    out.append(self._list(scope, newest, half_life_s, found))
+                else:  # a genre that the catalog does not have any more
+                    self._forget(scope)
             else:
                 at = self._segments.newest_ms(scope)
                 out.append(self._list(scope, at, HALF_LIFE_S, self._of_segment(scope)))
@@ -149,15 +164,21 @@ class TrendingLists:
         room = GENRES - len(known)
         return [g for g in found if g in known] + [g for g in found if g not in known][: max(0, room)]
 
-    def _of_genre(self, scope: str) -> list[tuple[str, float]]:
+    def _of_genre(self, scope: str, newest: int) -> list[tuple[str, float]]:
         """Return the most watched titles of a genre."""
-        titles, a = self._side.titles, self._side.titles.arrays
-        rows = np.flatnonzero(a.tags[: len(titles)].ravel() == titles.tags.index(scope)) // TAGS
-        half_life_ms = float(titles.params.half_lives_ms[TRENDING_HALF_LIFE])
-        value = decayed(a.trend[rows, TRENDING_HALF_LIFE], a.trend_at[rows], half_life_ms)
-        best = rows[np.argsort(-value, kind="stable")], np.sort(value)[::-1]
-        pairs = zip(*(column[:SCOPED_ITEMS].tolist() for column in best), strict=True)
-        return [(titles.ids[row], count) for row, count in pairs if count > 0 and titles.ids[row]]
+        most = self._most_of_genre.get(scope)
+        if most is None:
+            has = partial(self._have_tag, scope)
+            most = MostWatched(self._side.titles, TRENDING_HALF_LIFE, SCOPED_ITEMS, has)
+            self._most_of_genre[scope] = most
+        return most.top(newest)
+
+    def _have_tag(self, name: str, rows: I4) -> NDArray[np.bool_]:
+        """Return which titles have a tag: none if another has taken its number."""
+        titles = self._side.titles
+        number = titles.tags.index(name) if name in titles.tags else len(titles.tags)
+        found: NDArray[np.bool_] = (titles.arrays.tags[rows] == number).any(axis=1)
+        return found
 
     def _of_segment(self, scope: str) -> list[tuple[str, float]]:
         """Return the most watched titles in a country or on a kind of device."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from online_models.catalog.catalog import country_code
+from online_models.config import FactorizationConfig, ModelConfig
 from online_models.learners import segments
 from online_models.learners.segments import Segments
 from schemas import Impression, Preferences, Tags, Title, topics
@@ -101,6 +102,23 @@ def test_a_burst_does_not_repeat_lists() -> None:
     assert set(_lists(_crowd(line, "IN", "t3", 3, first=10))) == {"global"}
     lists = _lists(_crowd(line, "US", "t2", 1, first=INTERVAL_MS + 20))
     assert lists["country:IN"] == ["t3", "t1"]
+
+
+def test_a_genre_that_the_catalog_drops_loses_its_list() -> None:
+    """Also where another tag has taken its number while the list was waiting."""
+    factorization = FactorizationConfig(tags=1)
+    line = Line(Settings(prequential_share=0.0, model=ModelConfig(factorization=factorization)))
+    line.put(Title(title_id="t1", tags=Tags(genre=("War",))))
+    labels_since = line.replica.catalog.labels_since
+    line.titles = [TitlesStep(line.settings, 0, line.title_stores[0], labels_since=labels_since)]
+    assert "genre:War" in _lists(_crowd(line, "IN", "t1", 2))
+    for country, title in (("VA", "t1"), ("NZ", "t2")):  # the first finds no number, the second that of War
+        assert "genre:War" not in _lists(_crowd(line, country, "t1", 1, first=10))
+        line.put(Title(title_id=title, tags=Tags(genre=("Drama",))))
+    outcomes = _crowd(line, "US", "t2", 1, first=INTERVAL_MS + 20)
+    sent = [message for outcome in outcomes for message in outcome.outputs[topics.TRENDING, None]]
+    assert [message["key"] for message in sent if message["value"] is None] == [b"genre:War"]
+    assert b"genre:Drama" in {message["key"] for message in sent}
 
 
 def test_lists_are_bounded() -> None:
