@@ -91,9 +91,14 @@ class MostWatched:
             self._forget()
             found = self._above(newest_ms) or (np.zeros(0, np.int32), np.zeros(0))
         rows, counts = found
-        ids = map(self._titles.ids.__getitem__, rows.tolist())
-        ordered = sorted([(-count, one) for one, count in zip(ids, counts.tolist(), strict=True) if one])
-        return [(title, -count) for count, title in ordered[: self._n]]
+        order = np.argsort(-counts)
+        out: list[tuple[str, float]] = []
+        for row, count in zip(rows[order].tolist(), counts[order].tolist(), strict=True):
+            if len(out) >= self._n and (not self._n or count < out[self._n - 1][1]):
+                break  # only titles that are level with the last one may still have its place
+            if title := self._titles.ids[row]:
+                out.append((title, count))
+        return sorted(out, key=lambda one: (-one[1], one[0]))[: self._n]
 
     def _above(self, newest_ms: int) -> tuple[I4, F8] | None:
         """Return the kept titles and their counters; None if others may belong to the first."""

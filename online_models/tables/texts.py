@@ -61,12 +61,11 @@ class ByteColumn:
         IndexError
             There is no such row.
         """
-        if not 0 <= row < self._length:
+        if row < 0 or row >= self._length:
             msg = f"row {row} of {self._length}"
             raise IndexError(msg)
         data, places = self._held
-        place = places.item(row)
-        start = place >> SIZE_BITS
+        start = (place := places.item(row)) >> SIZE_BITS
         return data[start : start + (place & SIZE)].tobytes()
 
     def flat(self) -> tuple[U1, I8]:
@@ -126,6 +125,20 @@ class ByteColumn:
         self._held = wider, places
 
 
+def _decoded(encoded: bytes | memoryview) -> str:
+    r"""Return the text that JSON stands for.
+
+    Examples
+    --------
+    >>> _decoded(b'"ada"'), _decoded(b'"\\""')
+    ('ada', '"')
+    """
+    text = str(encoded, "utf-8")
+    if "\\" in text:
+        return str(json.loads(text))
+    return text[1:-1]
+
+
 class TextColumn(Sequence[str]):
     r"""A text of each row, "" for rows without one; as JSON, so that kernels copy it into JSON.
 
@@ -135,8 +148,8 @@ class TextColumn(Sequence[str]):
     --------
     >>> texts = TextColumn()
     >>> texts.put(np.array([2, 0]), ["ada", '"'])
-    >>> list(texts), texts.find(1), texts.encoded.find(0)
-    (['"', '', 'ada'], None, b'"\\""')
+    >>> list(texts), texts.find(1), texts.many(np.array([2, 1])), texts.encoded.find(0)
+    (['"', '', 'ada'], None, ['ada', ''], b'"\\""')
     """
 
     def __init__(self) -> None:
@@ -168,10 +181,14 @@ class TextColumn(Sequence[str]):
             There is no such row.
         """
         found = self.encoded.find(row)
-        if b"\\" in found:
-            text: str = json.loads(found)
-            return text
-        return found[1:-1].decode() if found else None
+        return _decoded(found) if found else None
+
+    def many(self, rows: I4 | I8) -> list[str]:
+        """Return the texts of rows, each in half the time of one alone; there have to be such rows."""
+        data, places = self.encoded.flat()
+        texts, found = data.data, places[rows]
+        spans = zip((found >> SIZE_BITS).tolist(), (found & SIZE).tolist(), strict=True)
+        return [_decoded(texts[start : start + size]) if size else "" for start, size in spans]
 
     def extend(self, rows: int) -> None:
         """Have at least so many rows."""

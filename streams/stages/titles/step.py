@@ -193,7 +193,7 @@ class TitlesStep:
         titles, surplus = self._side.titles, self._side.surplus(self._in_catalog)
         if not surplus.size:
             return []
-        names = [titles.ids[row] for row in surplus.tolist() if titles.ids[row]]
+        names = [*filter(None, titles.ids.many(surplus))]
         keys = [title_rows.key_of(titles, row) for row in surplus.tolist()]
         self._keyed.difference_update(keys)
         self._stored.difference_update(names)

@@ -45,10 +45,9 @@ def pack(titles: TitleTable, rows: I4, keyed: set[bytes] | None = None) -> list[
         Keys of the stored rows without a name; updated. Rows whose titles have got a name are deleted.
     """
     keyed = set() if keyed is None else keyed
-    ids = titles.ids
     out: list[Row] = []
-    for row, value in zip(rows.tolist(), titles.pack(rows).to_bytes(), strict=True):
-        name = ids[row]
+    names, values = titles.ids.many(rows), titles.pack(rows).to_bytes()
+    for row, name, value in zip(rows.tolist(), names, values, strict=True):
         if name and not keyed:  # as good as always
             out.append((name.encode(), value))
             continue
