@@ -67,18 +67,23 @@ def counted() -> Counter[str]:
     """
     found: Counter[str] = Counter()
     gc.unfreeze()  # what a worker has read is out of the collector's sight (`streams.engine.collector`)
-    for one in found_objects():
+    found_now = found_objects()
+    for one in found_now:
         kind = type(one)
         module = getattr(kind, "__module__", "")
         if isinstance(module, str) and module.partition(".")[0] in ROOMS:
             for name, value in _attributes(one):
                 if isinstance(value, CONTAINERS):
                     found[f"{module}.{kind.__name__}.{name}"] += len(value)
+    found_now.clear()
     return Counter({owner: count for owner, count in found.items() if count >= LEAST})
 
 
 def found_objects() -> list[Any]:
-    """Return all objects that the collector knows, but for tuples.
+    """Return all objects that the collector knows, but for tuples, in a list that is to be cleared.
+
+    It is one of these objects itself: so it would hold all of them, batches with their pages, until the
+    collector comes by, in a worker half an hour later.
 
     It also knows tuples that another thread is still filling, and Python refuses to finish one to which
     somebody else has a reference: ``tuple(one for one in ...)`` then raises `SystemError` ("bad argument to

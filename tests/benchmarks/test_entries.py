@@ -3,6 +3,7 @@
 import gc
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -42,3 +43,22 @@ def test_threads_may_fill_tuples_while_objects_are_found() -> None:
         stop.set()
         thread.join()
     assert any(found is one for found in entries.found_objects())
+
+
+def test_a_count_holds_nothing() -> None:
+    """The soak once measured its own lists of all objects, and the batches in them: a gigabyte an hour."""
+    gone = weakref.ref(held := _Held())
+    gc.disable()
+    try:
+        entries.counted()
+        del held
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+class _Held:
+    """Something that the collector knows."""
+
+    def __init__(self) -> None:
+        self.many = [self.__class__]
