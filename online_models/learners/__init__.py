@@ -5,6 +5,7 @@
 `viewer_updates`       the viewers' side of learning: interaction state, taste vector, history
 `title_updates`        the titles' side of learning: vectors, co-watch neighbours, counters
 `decayed_counts`       counters of watches that fade with time
+`most_trending`        the titles with the highest of these counters
 `title_side`           the titles of one shard: what it learns, which rows it writes, whom it evicts
 `tag_vectors`          vectors of tags, as a part of the factorization
 `blender`              the weights of the experts, by context

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from online_models.learners.decayed_counts import decayed
 from online_models.learners.factorization import moved_rows, scratch
-from online_models.learners.most_watched import MostWatched
+from online_models.learners.most_trending import MostTrending
 from online_models.learners.stale_steps import StaleSteps
 from online_models.learners.title_updates import absorb
 from online_models.tables.growing import grown
@@ -208,7 +208,7 @@ class TitleSide:
         n
             Length of the list; it is shorter if fewer titles were watched.
         """
-        return MostWatched(self.titles, half_life, n).top(self.newest_ms())
+        return MostTrending(self.titles, half_life, n).top(self.newest_ms())
 
 
 def _least(rows: I4, activity: F8, most: int) -> I4:

@@ -14,6 +14,7 @@
 `vector_norms`           norms of titles' vectors, kept
 `prefetch`               rows that a kernel asks for before it reads them
 `growing`                columns that grow with their tables
+`texts`                  texts of rows, end to end
 `block_maxima`           maxima of blocks of a column
 `rows`, `row_versions`   packed rows, their versions and upgrades
 `snapshots`              whole models as bytes

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.feedback.reward_function import Action
-from online_models.learners.most_watched import MostWatched
+from online_models.learners.most_trending import MostTrending
 from online_models.learners.segments import HALF_LIFE_S, Segments
 from online_models.learners.title_side import TitleSide
 from online_models.tables.layout import DAY_MS, I4
@@ -59,8 +59,8 @@ class TrendingLists:
     def __init__(self, side: TitleSide, settings: Settings, segments: Segments) -> None:
         self._side, self._segments = side, segments
         self._provenance = settings.provenance
-        self._most = MostWatched(side.titles, TRENDING_HALF_LIFE, TRENDING_ITEMS)
-        self._most_of_genre: dict[str, MostWatched] = {}
+        self._most = MostTrending(side.titles, TRENDING_HALF_LIFE, TRENDING_ITEMS)
+        self._most_of_genre: dict[str, MostTrending] = {}
         self._touched: set[int] = set()
         self._waiting: dict[str, None] = {}
         self._made: dict[str, int] = {}
@@ -169,7 +169,7 @@ class TrendingLists:
         most = self._most_of_genre.get(scope)
         if most is None:
             has = partial(self._have_tag, scope)
-            most = MostWatched(self._side.titles, TRENDING_HALF_LIFE, SCOPED_ITEMS, has)
+            most = MostTrending(self._side.titles, TRENDING_HALF_LIFE, SCOPED_ITEMS, has)
             self._most_of_genre[scope] = most
         return most.top(newest)
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.config import ModelConfig
-from online_models.learners import most_watched as module
-from online_models.learners.most_watched import MostWatched
+from online_models.learners import most_trending as module
+from online_models.learners.most_trending import MostTrending
 from online_models.tables.layout import I4
 from online_models.tables.titles import TitleTable
 
@@ -32,7 +32,7 @@ def test_lists_are_those_of_all_titles(
     """Counters that rise, fall and fade, titles that come to belong and belong no more."""
     table, now, belonging = TitleTable(ModelConfig()), 0, np.ones(TITLES, np.bool_)
     table.intern([f"t{n:02}" for n in range(TITLES)])
-    most = MostWatched(table, 0, n, lambda rows: belonging[rows])
+    most = MostTrending(table, 0, n, lambda rows: belonging[rows])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "SHARE", 0)  # never look at all because many were touched
         for batch in batches:
@@ -54,7 +54,7 @@ def test_few_titles_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     table = TitleTable(ModelConfig())
     rows = table.intern([f"t{n}" for n in range(1_000)])
     table.arrays.trend[rows, 0] = 1 + rows
-    looked, most = list[int](), MostWatched(table, 0, 5)
+    looked, most = list[int](), MostTrending(table, 0, 5)
     inner = most._decayed
     monkeypatch.setattr(most, "_decayed", lambda rows, now: looked.append(rows.size) or inner(rows, now))
     for _ in range(50):
@@ -70,7 +70,7 @@ def test_a_first_title_that_loses_its_watches_gives_way() -> None:
     table = TitleTable(ModelConfig())
     rows = table.intern([f"t{n}" for n in range(100)])
     table.arrays.trend[rows, 0] = 1 + rows
-    most = MostWatched(table, 0, 3)
+    most = MostTrending(table, 0, 3)
     for first in range(99, 3, -1):
         assert [name for name, _ in most.top(0)] == [f"t{first - n}" for n in range(3)]
         table.arrays.trend[first, 0] = 0
@@ -81,7 +81,7 @@ def test_many_touched_titles_are_forgotten() -> None:
     """Whoever notes changes and asks for no list keeps nothing of them."""
     table = TitleTable(ModelConfig())
     rows = table.intern([f"t{n}" for n in range(100)])
-    most = MostWatched(table, 0, 3)
+    most = MostTrending(table, 0, 3)
     most.top(0)
     for _ in range(100):
         most.touch(rows[:10])

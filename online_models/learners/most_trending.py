@@ -1,4 +1,4 @@
-"""The most watched titles, kept from call to call: no pass over all titles to list the first fifty."""
+"""The titles that are watched most now, kept from call to call: no pass over all to list the first fifty."""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from online_models.tables.layout import F8, I4
 from online_models.tables.titles import TitleTable
 
-__all__ = ["MostWatched"]
+__all__ = ["MostTrending"]
 
 KEPT: Final = 2
 """Titles that are kept for each one that is listed, after a pass over all: those that fall behind are
@@ -20,7 +20,7 @@ SHARE: Final = 4
 """One in so many titles may have been touched between two calls: else all are looked at."""
 
 
-class MostWatched:
+class MostTrending:
     r"""The titles with the highest decayed counters.
 
     All counters decay alike, so titles that nobody watches stay in order. A few titles are kept, and the
@@ -44,7 +44,7 @@ class MostWatched:
     --------
     >>> from online_models.config import ModelConfig
     >>> table = TitleTable(ModelConfig())
-    >>> rows, most = table.intern(["a", "b"]), MostWatched(table, 0, 1)
+    >>> rows, most = table.intern(["a", "b"]), MostTrending(table, 0, 1)
     >>> table.arrays.trend[rows, 0] = 2, 3
     >>> most.top(0)
     [('b', 3.0)]
