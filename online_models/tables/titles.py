@@ -490,7 +490,8 @@ class TitleTable:
 
     def changed(self) -> I4:
         """Return the rows whose changes are worth a record."""
-        return np.flatnonzero(self.arrays.changed[: len(self)]).astype(np.int32)
+        # As truth values: numpy looks for those eight at a time
+        return np.flatnonzero(self.arrays.changed[: len(self)].view(np.bool_)).astype(np.int32)
 
     def _intern_others(self, title_ids: Sequence[str], *, admit: bool) -> I4:
         """Return the rows of titles, of which some are new or were not asked for recently."""
