@@ -68,15 +68,11 @@ class MostTrending:
         self._number = 0
 
     def touch(self, rows: I4) -> None:
-        """Note titles whose counters, names or tags have changed."""
+        """Note titles whose counters have changed, or that may be listed now."""
         self._touched.append(rows)
         self._number += rows.size
         if self._number * SHARE > len(self._titles):
-            self._forget()
-
-    def _forget(self) -> None:
-        """Look at all titles with the next call."""
-        self._kept, self._touched, self._number = None, [], 0
+            self._kept, self._touched, self._number = None, [], 0
 
     def top(self, newest_ms: int) -> list[tuple[str, float]]:
         """Return the titles with a name and their counters: the highest first, then by id.
@@ -86,11 +82,8 @@ class MostTrending:
         newest_ms
             Time to which counters decay: the newest of any title.
         """
-        found = self._above(newest_ms)
-        if found is None:
-            self._forget()
-            found = self._above(newest_ms) or (np.zeros(0, np.int32), np.zeros(0))
-        rows, counts = found
+        rows, counts = self._first(newest_ms)
+        self._kept, self._touched, self._number = rows, [], 0
         order = np.argsort(-counts)
         out: list[tuple[str, float]] = []
         for row, count in zip(rows[order].tolist(), counts[order].tolist(), strict=True):
@@ -100,30 +93,24 @@ class MostTrending:
                 out.append((title, count))
         return sorted(out, key=lambda one: (-one[1], one[0]))[: self._n]
 
-    def _above(self, newest_ms: int) -> tuple[I4, F8] | None:
-        """Return the kept titles and their counters; None if others may belong to the first."""
-        begun = self._kept is not None
-        rows = self._candidates()
-        value = self._decayed(rows, newest_ms)
-        floor, at = self._floor if begun else (0.0, 0)
-        least = floor * np.exp2((at - newest_ms) / self._half_life_ms)
-        above = (value >= least) & (value > 0)
-        rows, value = rows[above], value[above]
-        if begun and floor and rows.size < self._n:
-            return None
-        if not begun or rows.size > MOST_KEPT * self._n:
-            rows, value = self._cut(rows, value)
-        self._kept, self._touched, self._number = rows, [], 0
-        return rows, value
-
-    def _candidates(self) -> I4:
-        """Return the rows to look at."""
-        if self._kept is None:
-            rows = np.arange(len(self._titles), dtype=np.int32)
-            self._floor = 0.0, 0
-        else:
+    def _first(self, newest_ms: int) -> tuple[I4, F8]:
+        """Return the titles to keep and their counters, after a look at all where too few are kept."""
+        if self._kept is not None:
             rows = np.unique(np.concatenate((self._kept, *self._touched)))
-        return rows[self._belongs(rows)]
+            first, value = self._above(rows, newest_ms)
+            if first.size > MOST_KEPT * self._n:
+                return self._cut(first, value)
+            if first.size >= self._n or not self._floor[0]:
+                return first, value
+        self._floor = 0.0, 0
+        return self._cut(*self._above(np.arange(len(self._titles), dtype=np.int32), newest_ms))
+
+    def _above(self, rows: I4, newest_ms: int) -> tuple[I4, F8]:
+        """Return those of some titles that may be listed and are not below the floor, and their counters."""
+        rows = rows[self._belongs(rows)]
+        value, (floor, at) = self._decayed(rows, newest_ms), self._floor
+        above = (value > 0) & (value >= floor * np.exp2((at - newest_ms) / self._half_life_ms))
+        return rows[above], value[above]
 
     def _cut(self, rows: I4, value: F8) -> tuple[I4, F8]:
         """Keep the first titles, and all that are level with the last of them."""

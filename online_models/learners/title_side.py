@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from online_models.learners.decayed_counts import decayed
 from online_models.learners.factorization import moved_rows, scratch
-from online_models.learners.most_trending import MostTrending
 from online_models.learners.stale_steps import StaleSteps
 from online_models.learners.title_updates import absorb
 from online_models.tables.growing import grown
@@ -197,18 +196,6 @@ class TitleSide:
         """Mark rows as named by a signal or a label."""
         self._named = grown(self._named, len(self.titles))
         self._named[rows] = True
-
-    def trending(self, half_life: int, n: int) -> list[tuple[str, float]]:
-        """Return the ``n`` titles of the highest decayed count, highest first, then by id.
-
-        Parameters
-        ----------
-        half_life
-            Index of the half-life in `TrendingConfig.half_lives_s`: 0, 1 or 2.
-        n
-            Length of the list; it is shorter if fewer titles were watched.
-        """
-        return MostTrending(self.titles, half_life, n).top(self.newest_ms())
 
 
 def _least(rows: I4, activity: F8, most: int) -> I4:

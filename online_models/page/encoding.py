@@ -181,17 +181,21 @@ def write_whole(out: U1, at: int, number: int) -> int:
 
 
 @jit_inline
+def copy_nth(out: U1, at: int, texts: U1, starts: I8, number: int) -> int:
+    """Copy one of the texts that lie end to end, and return its end."""
+    return int(copy(out, at, texts, starts[number], starts[number + 1]))
+
+
+@jit_inline
 def copy_label(out: U1, at: int, fragments: Fragments, number: int) -> int:
     """Copy a label and return its end."""
-    start, end = fragments.label_at[number], fragments.label_at[number + 1]
-    return int(copy(out, at, fragments.labels, start, end))
+    return int(copy_nth(out, at, fragments.labels, fragments.label_at, number))
 
 
 @jit_inline
 def copy_tail(out: U1, at: int, fragments: Fragments, number: int) -> int:
     """Copy a part of an item's end and return its end."""
-    start, end = fragments.tail_at[number], fragments.tail_at[number + 1]
-    return int(copy(out, at, fragments.tails, start, end))
+    return int(copy_nth(out, at, fragments.tails, fragments.tail_at, number))
 
 
 @jit_inline
@@ -204,7 +208,7 @@ def copy_id(out: U1, at: int, fragments: Fragments, title: int) -> int:
 
 @jit_inline
 def write_because(out: U1, at: int, because: int, fragments: Fragments) -> int:
-    """Write what a reason refers to: a title's id out of its fragment, or a tag; nothing for -1."""
+    """Write what a reason refers to: a title's id, or a tag; nothing for -1."""
     if because >= 0 and fragments.id_at[because] > 0:
         return copy_id(out, copy_label(out, at, fragments, BECAUSE), fragments, because)
     if because < -1:
@@ -233,14 +237,14 @@ def number_pages(seq: I8, slots: I4, floor: int, out: I8) -> None:
 @jit_inline
 def copy_text(heads: PageHeads, out: U1, at: int, number: int) -> int:
     """Copy a text of a head and return its end."""
-    return int(copy(out, at, heads.texts, heads.text_at[number], heads.text_at[number + 1]))
+    return int(copy_nth(out, at, heads.texts, heads.text_at, number))
 
 
 @jit_inline
 def write_head(heads: PageHeads, q: int, out: U1, at: int) -> int:
     """Write what stands in front of the shelves of a page."""
     at = copy_text(heads, out, at, VIEWER)
-    at = copy(out, at, heads.viewers, heads.viewer_at[q], heads.viewer_at[q + 1])
+    at = copy_nth(out, at, heads.viewers, heads.viewer_at, q)
     at = write_whole(out, copy_text(heads, out, at, LIST), heads.offset[q])
     at = write_whole(out, copy_text(heads, out, at, DASH), heads.seq[q])
     at = write_whole(out, copy_text(heads, out, at, SEQ), heads.seq[q])
@@ -281,7 +285,7 @@ def encode_pages(
             if r > 0:
                 out[at] = 44  # ,
                 at += 1
-            at = copy(out, at, fragments.heads, fragments.head_at[head], fragments.head_at[head + 1])
+            at = copy_nth(out, at, fragments.heads, fragments.head_at, head)
             at = encode_shelf(pages, parts, q, r, parts.reason[kind], fragments, out, at)
             out[at] = 93  # ]
             out[at + 1] = 125  # }
@@ -296,11 +300,11 @@ def end_page(category: I4, said: U1, said_at: I8, out: U1, at: int) -> int:
     out[at] = 93  # ]
     at += 1
     if category.size > 0 and category[0] >= 0:
-        at = copy(out, at, said, said_at[0], said_at[1])
+        at = copy_nth(out, at, said, said_at, 0)
         for c in range(category.size):
             if category[c] < 0:
                 break
-            at = copy(out, at, said, said_at[category[c]], said_at[category[c] + 1])
+            at = copy_nth(out, at, said, said_at, category[c])
         out[at - 1] = 93  # ] in place of the last comma
     out[at] = 125  # }
     return at + 1

@@ -229,7 +229,7 @@ class TitleTable:
             self._index.remove(rows)
             release_neighbours(a, rows)
             drop_neighbours(a, gone, lost)
-            for title_id in map(self.ids.__getitem__, rows.tolist()):
+            for title_id in self.ids.many(rows):
                 self._recent.pop(title_id, None)
             self.ids.put(rows, [None] * rows.size)
             self._tag_numbers.count(self.arrays.tags[rows], -1)

@@ -312,7 +312,10 @@ class PageEncoder:
         return out if first > 1 else np.zeros((0, 0, 0), np.int32), np.concatenate(own)
 
     def _own_numbers(self, some: ArtworkSelection) -> I4:
-        """Return the numbers of the texts of a selection's artwork, arm and propensity: [m, 3]."""
+        """Return the numbers of the texts of a selection's artwork, arm and propensity: [m, 3].
+
+        One store has all of them: keys of each kind have a type of their own, and None is no text of any.
+        """
         out = np.zeros((some.page.size, 3), np.int32)
         out[:, 0] = self._numbers_of(some.number, some.shown, _artwork)
         if some.arm is not None:

@@ -10,6 +10,7 @@ import pytest
 from online_models.catalog.catalog import Catalog
 from online_models.config import ModelConfig
 from online_models.feedback.reward_function import Action
+from online_models.learners.most_trending import MostTrending
 from online_models.learners.title_side import TitleSide
 from online_models.ranking.scorer import CO_WATCH, TASTE, cowatch, sparse_scratch
 from online_models.ranking.viewer_side import EventColumns, ViewerSide
@@ -325,9 +326,10 @@ def test_trending_list_compares_at_one_moment(tiny: ModelConfig, batch: MakeBatc
     model = Recommender(tiny)
     model.prequential(batch(("ann", "old"), ("bob", "old"), at=0))
     model.prequential(batch(("ann", "new"), at=5 * HOUR_MS))
-    assert [t for t, _ in model.title_side.trending(0, 2)] == ["new", "old"]
-    assert [t for t, _ in model.title_side.trending(2, 2)] == ["old", "new"]
-    assert model.title_side.trending(0, 0) == []
+    newest = model.title_side.newest_ms()
+    assert [t for t, _ in MostTrending(model.titles, 0, 2).top(newest)] == ["new", "old"]
+    assert [t for t, _ in MostTrending(model.titles, 2, 2).top(newest)] == ["old", "new"]
+    assert MostTrending(model.titles, 0, 0).top(newest) == []
 
 
 def test_a_rewatch_is_a_touch(tiny: ModelConfig, batch: MakeBatch) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from online_models.config import CoWatchConfig, ModelConfig, RewardConfig
+from online_models.learners.most_trending import MostTrending
 from online_models.ranking.viewer_side import columns
 from online_models.recommender import COLUMNS, Recommender
 from online_models.simulation import World
@@ -136,7 +137,8 @@ def test_the_trending_list_is_that_of_one_process(
     if len(town.log[topics.SIGNALS, 1]):
         assert written == []
         return
-    expected = in_process[0].title_side.trending(1, 20)
+    model = in_process[0]
+    expected = MostTrending(model.titles, 1, 20).top(model.title_side.newest_ms())
     found = [(item.title_id, item.score) for item in decode_trending(written[-1][1]).items[:20]]
     assert found == [(title, pytest.approx(score, rel=1e-3)) for title, score in expected]
 
